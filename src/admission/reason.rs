@@ -1,0 +1,47 @@
+//! Why an executor was changed or left alone, and what somebody should know about it: one vocabulary for metrics,
+//! logs, audit annotations, warnings, `explain` and the docs.
+
+use crate::vocabulary::vocabulary;
+
+vocabulary! {
+    /// The outcome of one review.
+    Reason {
+        Planned => "The executor was changed as its plan says.",
+        Audited => "The plan was recorded in an annotation; nothing else was changed, because the class only audits.",
+        OutsideRollout => "The class is being rolled out to a share of applications, and this one is not in it yet.",
+        OptedOut => "The pod or its namespace opted out with the label spark-swap.io/class=none.",
+        NotExecutor => "The request does not create a Spark executor pod.",
+        AmbiguousContainer => "More than one container looks like the Spark executor.",
+        UnknownClass => "The SwapClass that the pod or its namespace names does not exist.",
+        NoMemory => "The Spark container requests no memory.",
+        NoLimit => "The Spark container has no memory limit.",
+        HeapExceedsLimit => "The heap is as large as the memory limit or larger.",
+        AlreadyBelowLimit => "The memory request is already below the limit, so the kubelet grants swap already.",
+        AlreadyPlanned => "The pod carries a plan already.",
+        ChangedSince => "The pod was planned, and its memory was changed by somebody else since.",
+        WouldLoseGuaranteed => "The pod has QoS class Guaranteed and would lose it.",
+        NotGuaranteed => "The class asks for QoS class Guaranteed, and the pod cannot get it.",
+        CriticalPod => "The kubelet grants no swap to critical, static and mirror pods.",
+        PodLevelResources => "The pod has pod-level resources, which the plan does not cover.",
+        RuntimeClass => "The pod has a RuntimeClass that is not allowed by --allow-runtime-class.",
+        NodesUnknown => "The class needs to know the nodes, and none is known.",
+        NoSwapNode => "The executor may land on a node that does not promise enough swap, or no node matches.",
+        PinConflict => "What the class must write conflicts with the pod's own nodeSelector, nodeName or annotations.",
+        LimitRange => "A LimitRange of the namespace does not allow the plan.",
+        ProofFailed => "The plan failed its own proof, which is a bug in spark-swap: please report it.",
+    }
+}
+
+vocabulary! {
+    /// What somebody should know about a decision; sent as an admission warning.
+    Notice {
+        UnknownClass => "The SwapClass does not exist; the pod is unchanged.",
+        ChangedSince => "The memory of a planned pod was changed by somebody else.",
+        ProofFailed => "The plan failed its own proof; the pod is unchanged.",
+        LabelsBelowPod => "The Spark conf labels add up to less than the pod asks for; the pod's own total counts.",
+        LabelIgnored => "A label is not understood and was ignored.",
+        LabelClamped => "A label asks for less than the class allows and was raised.",
+        GrowthDropped => "The labels ask for more memory than swap is proven to back; the surplus was dropped.",
+        AlwaysPreTouch => "-XX:+AlwaysPreTouch touches the whole heap at start, so the peak is at least the heap.",
+    }
+}

@@ -1,0 +1,1 @@
+//! LimitRanges: composed per namespace, checked as the API server does.

@@ -1,0 +1,11 @@
+//! Sizing: exact arithmetic from what Spark asked for to a proven plan. Pure: no I/O, no clock, no async, no panic.
+
+pub mod bound;
+pub mod class;
+pub mod class_spec;
+pub mod kubelet;
+pub mod limit_range;
+pub mod nodes;
+pub mod placement;
+pub mod quantity;
+pub mod state;
