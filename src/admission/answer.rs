@@ -1,0 +1,68 @@
+//! From the bytes of an AdmissionReview to the bytes of the answer, and the record of what was decided.
+
+use crate::admission::reason::{Notice, Reason};
+use crate::sizing::bound::Bound;
+use crate::sizing::state::State;
+
+/// The answer to a review.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// The JSON of an AdmissionReview response, always `allowed: true`.
+    pub body: Vec<u8>,
+    /// What was decided, for metrics and logs.
+    pub record: Record,
+}
+
+/// What was decided: no pod content beyond names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// The request's uid.
+    pub uid: String,
+    /// The pod's namespace, possibly empty.
+    pub namespace: String,
+    /// The pod's name or generateName, possibly empty.
+    pub name: String,
+    /// The outcome.
+    pub reason: Reason,
+    /// The class as named by the pod, its namespace or the default; empty where none was looked up.
+    pub class: String,
+    /// The class exists; only then may its name be a metric label.
+    pub class_is_known: bool,
+    /// What decided the plan; `None` without a plan.
+    pub bound: Option<Bound>,
+    /// A patch was sent.
+    pub patched: bool,
+    /// Bytes of memory request removed by an enforced plan.
+    pub request_bytes_removed: u64,
+    /// Swap an enforced plan expects to be granted, bytes.
+    pub expected_swap: u64,
+    /// What somebody should know.
+    pub notices: Vec<Notice>,
+    /// For `ProofFailed`: what failed.
+    pub failed_proof: Option<String>,
+}
+
+/// A body that is not a review: answered with 400.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Malformed {
+    /// The body is not JSON, or not of the shape of an AdmissionReview.
+    #[error("the body is not an AdmissionReview: {0}")]
+    NotAReview(String),
+    /// Another apiVersion or kind.
+    #[error("expected apiVersion admission.k8s.io/v1 and kind AdmissionReview, got {api_version:?} and {kind:?}")]
+    WrongKind {
+        /// `apiVersion` as received.
+        api_version: String,
+        /// `kind` as received.
+        kind: String,
+    },
+    /// There is no request, or it has no uid.
+    #[error("request.uid is missing")]
+    NoUid,
+}
+
+/// Answers a review. Total: whatever the body holds, there is an answer or a reason why it is not a review.
+pub fn answer(body: &[u8], state: &State) -> Result<Answer, Malformed> {
+    let _ = (body, state);
+    Err(Malformed::NoUid)
+}
