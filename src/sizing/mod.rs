@@ -8,4 +8,6 @@ pub mod limit_range;
 pub mod nodes;
 pub mod placement;
 pub mod quantity;
+pub mod resources;
+pub mod spark_memory;
 pub mod state;
