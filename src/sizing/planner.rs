@@ -98,7 +98,9 @@ fn solve(
         Strategy::Density => {
             (density(executor, terms, demand, &eligible.supply, site.limits), Strategy::Density)
         }
-        Strategy::HeapGrowth => (heap_growth(executor, terms, demand, &eligible.supply), Strategy::HeapGrowth),
+        Strategy::HeapGrowth => {
+            (heap_growth(executor, terms, demand, &eligible.supply), Strategy::HeapGrowth)
+        }
     };
     if growth.is_some() {
         notes.push(Notice::GrowthDropped.into());
