@@ -51,11 +51,15 @@ fn state() -> State {
         working_set_percent: 50,
         ..SwapClass::built_in()
     };
-    State::new(StateParts { classes: vec![class], nodes: nodes(), ..StateParts::default() }, Settings::default())
+    State::new(
+        StateParts { classes: vec![class], nodes: nodes(), ..StateParts::default() },
+        Settings::default(),
+    )
 }
 
 fn reviews(criterion: &mut Criterion) {
-    for (state_name, state) in [("safety-net, no nodes", State::default()), ("density, 10000 nodes", state())] {
+    for (state_name, state) in [("safety-net, no nodes", State::default()), ("density, 10000 nodes", state())]
+    {
         let mut group = criterion.benchmark_group(format!("review, {state_name}"));
         for (name, body) in REVIEWS {
             let decided = answer(body, &state).unwrap();
