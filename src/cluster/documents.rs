@@ -174,46 +174,119 @@ impl<'de> Visitor<'de> for StrictVisitor {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
+
+    fn one(text: &str) -> Value {
+        let mut documents = parse_documents(text).unwrap_or_else(|error| panic!("{text}: {error}"));
+        assert_eq!(documents.len(), 1, "{text}");
+        documents.remove(0)
+    }
+
+    fn error(text: &str) -> String {
+        parse_documents(text)
+            .map_or_else(|error| error.to_string(), |documents| panic!("{text}: {documents:?}"))
+    }
 
     #[test]
-    fn probe() {
-        for text in [
-            "a: 1\na: 2\n",
-            "a: [1\nb: 2",
-            "a:\n\tb: 1",
-            "a: &x [1]\nb: *y",
-            "{\"a\":1,\"a\":2}",
-            "{\"a\":",
-            "{a: yes, b: 0755, c: 1_000, d: 0x1F, e: 1e3, f: .inf}",
-            "{a: yes, b: 0755, c: 1_000, d: 0x1F, e: 1e3, f: \"500\", g: on, h: 9007199254740993, i: 18446744073709551616, j: ~, k: null, l: 2026-01-01, m: 0o17, n: 1:30, 500: x, true: y, o: !!str 5, p: !foo 5}",
-            "---\n# nothing\n---\na: 1\n---\nb: [\n---\nc: 1\n",
-            "a: 1\na: 2\n---\nb: 1\n---\nb: 1\nb: 2",
-            "a: &a {x: 1}\nb: {<<: *a, y: 2}\nc: *a",
-            "",
-            "null",
-            "\u{feff}a: 1",
-            "- 1\n- 2",
-            "plain",
-            "'unterminated",
-            "a: b: c",
-            "%YAML 1.1\n---\na: yes",
-            "? [1,2]\n: 3",
-            "a: \"\\ud83d\\ude00\"",
-            "a: \u{0}",
-            "<<: 3",
-            "a: .nan",
-            "a: 1e999",
-            "{\"a\": 1e999}",
-            "{\"a\":1} {\"b\":2}\n[3]",
-            "a: !!binary aGk=",
-            "@a",
-            "a: 1 \n b: 2",
+    fn yaml_has_the_types_of_yaml_1_2() {
+        for (text, value) in [
+            ("\"500\"", json!("500")),
+            ("500", json!(500)),
+            ("yes", json!("yes")),
+            ("No", json!("No")),
+            ("on", json!("on")),
+            ("y", json!("y")),
+            ("true", json!(true)),
+            ("0755", json!("0755")),
+            ("1_000", json!("1_000")),
+            ("0x1F", json!(31)),
+            ("1.5", json!(1.5)),
+            ("1.5Gi", json!("1.5Gi")),
+            ("1:30", json!("1:30")),
+            ("2026-01-01", json!("2026-01-01")),
+            ("~", json!(null)),
+            ("", json!(null)),
+            ("!!str 5", json!("5")),
+            ("9007199254740993", json!(9_007_199_254_740_993_i64)),
+            ("-9223372036854775808", json!(i64::MIN)),
+            ("18446744073709551615", json!(u64::MAX)),
         ] {
-            println!("=== {text:?}");
-            for_each_document(text, |d| match d {
-                Ok(v) => println!("  ok {v}"),
-                Err(e) => println!("  ERR {e}"),
-            });
+            assert_eq!(one(&format!("key: {text}")), json!({"key": value}), "{text}");
         }
+        assert_eq!(one("500: a\nyes: b\n"), json!({"500": "a", "yes": "b"}), "keys are strings");
+    }
+
+    #[test]
+    fn json_is_read_as_json_and_flow_style_as_yaml() {
+        assert_eq!(
+            one("\u{feff} {\"a\": 9007199254740993, \"b\": \"\\ud83d\\ude00\"}"),
+            json!({"a": 9_007_199_254_740_993_i64, "b": "😀"})
+        );
+        assert_eq!(one("{a: yes, b: [1, 2]} # a comment"), json!({"a": "yes", "b": [1, 2]}));
+        assert_eq!(parse_documents("{\"a\": 1}\n{\"b\": 2}\n"), Ok(vec![json!({"a": 1}), json!({"b": 2})]));
+    }
+
+    #[test]
+    fn empty_documents_are_left_out() {
+        assert_eq!(parse_documents(""), Ok(vec![]));
+        assert_eq!(
+            parse_documents("# nothing\n---\n---\na: 1\n---\nnull\n---\n- 2\n...\n"),
+            Ok(vec![json!({"a": 1}), json!([2])])
+        );
+    }
+
+    #[test]
+    fn anchors_and_merge_keys_are_resolved() {
+        let text = "base: &base {a: 1, b: 2}\nmore: {<<: *base, b: 3}\n";
+        assert_eq!(one(text), json!({"base": {"a": 1, "b": 2}, "more": {"a": 1, "b": 3}}));
+    }
+
+    #[test]
+    fn syntax_errors_say_where() {
+        for (text, expected) in [
+            ("a: 1\na: 2\n", "line 2, column 1: duplicate mapping key `a` is not allowed here"),
+            ("{\"a\": 1,\n \"a\": 2}", "line 2, column 4: the key a occurs twice"),
+            ("a:\n\tb: 1", "line 2, column 2: tabs disallowed within this context (block indentation)"),
+            ("a: b: c", "line 1, column 5: mapping values are not allowed in this context"),
+            ("{\"a\": ", "line 1, column 6: EOF while parsing a value"),
+            ("{a: 1, b: *c}", "line 1, column 11: reference to unknown value"),
+            ("{\"a\": 1e999}", "line 1, column 11: number out of range"),
+            ("a: .inf", "line 1, column 4: value `.inf` is not a finite number"),
+        ] {
+            assert_eq!(error(text), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn the_documents_around_a_bad_one_are_handed_out() {
+        let mut seen = Vec::new();
+        for_each_document("a: 1\n---\nb: 1\nb: 2\n---\nc: 1\n", |document| seen.push(document.is_ok()));
+        assert_eq!(seen, [true, false, true]);
+    }
+
+    #[test]
+    fn long_comments_and_lines_are_fine() {
+        assert_eq!(
+            one(&format!("{}a: {}\n", "# licence\n".repeat(500), "x".repeat(100_000)))
+                .as_object()
+                .map(Map::len),
+            Some(1)
+        );
+    }
+
+    #[test]
+    fn documents_that_grow_or_nest_without_bound_are_refused() {
+        let laughs: Vec<String> = (1..=9)
+            .map(|level| {
+                format!("l{level}: &l{level} [{}]\n", vec![format!("*l{}", level - 1); 10].join(", "))
+            })
+            .collect();
+        let laughs = format!("l0: &l0 [a, a]\n{}", laughs.concat());
+        assert!(error(&laughs).contains("too large or too complex"));
+        for text in ["[".repeat(100_000), "- ".repeat(100_000), "{a: ".repeat(100_000), "? ".repeat(100_000)]
+        {
+            assert!(parse_documents(&text).is_err());
+        }
+        assert!(error(&"a\n---\n".repeat(MAX_DOCUMENTS + 1)).starts_with("more than 10000 documents"));
     }
 }

@@ -72,8 +72,13 @@ fn read_spec(spec: &mut Fields<'_>) -> Result<SwapClass, Listed> {
     let limit = spec.read_or("limit", default.limit, word(LimitMode::ALL));
     let minimum_request = spec.read_or("minimumRequest", default.minimum_request, positive_bytes);
     let qos_class = spec.read_or("qosClass", default.qos_class, word(QosMode::ALL));
-    let swap = spec.object("swap", |swap| read_swap(swap, default.swap));
-    if qos_class == Ok(QosMode::Guaranteed) && swap.is_ok_and(|swap| !swap.via.is_explicit()) {
+    let mut backend = None;
+    let swap = spec.object("swap", |swap| {
+        let via = swap.read_or("via", default.swap.via, word(Backend::ALL));
+        backend = via.ok();
+        read_swap(swap, via)
+    });
+    if qos_class == Ok(QosMode::Guaranteed) && backend == Some(Backend::Kubelet) {
         spec.problem(
             "qosClass",
             "Guaranteed needs an explicit backend in spec.swap.via: CrioAnnotation or NriMemoryQos",
@@ -125,8 +130,7 @@ fn positive_bytes(value: &Value) -> Result<u64, String> {
     }
 }
 
-fn read_swap(swap: &mut Fields<'_>, default: SwapBackend) -> Result<SwapBackend, Listed> {
-    let via = swap.read_or("via", default.via, word(Backend::ALL));
+fn read_swap(swap: &mut Fields<'_>, via: Result<Backend, Listed>) -> Result<SwapBackend, Listed> {
     let max_per_executor = swap.read("maxPerExecutor", |value| match bytes(value)? {
         bytes if bytes < PAGE => Err(format!("{} is less than a page of {PAGE} bytes", describe(value))),
         bytes => Ok(bytes),
