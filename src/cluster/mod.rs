@@ -1,4 +1,4 @@
-//! Bringing the state that decisions read: files now, watches of a cluster beside them.
+//! Where the state comes from: files, and the objects in them.
 
 pub mod documents;
 pub mod objects;

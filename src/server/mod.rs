@@ -1,1 +1,1 @@
-
+//! The HTTPS server.

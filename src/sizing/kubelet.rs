@@ -80,7 +80,8 @@ pub fn qos_class(pod: &PodResources) -> QosClass {
         (None, None) => true,
         _ => false,
     };
-    let guaranteed = every_limit_is_set && equal(cpu_request, cpu_limit) && equal(memory_request, memory_limit);
+    let guaranteed =
+        every_limit_is_set && equal(cpu_request, cpu_limit) && equal(memory_request, memory_limit);
     if sums.iter().all(Option::is_none) {
         QosClass::BestEffort
     } else if guaranteed {

@@ -90,7 +90,8 @@ impl Bounds {
     }
 
     fn tighten(&mut self, item: &LimitRangeItem, resource: &str) {
-        let tightest = |current: Option<Quantity>, new: Option<&Quantity>, higher: bool| match (current, new) {
+        let tightest = |current: Option<Quantity>, new: Option<&Quantity>, higher: bool| match (current, new)
+        {
             (Some(current), Some(new)) if current.cmp_amount(*new).is_lt() == higher => Some(*new),
             (Some(current), _) => Some(current),
             (None, new) => new.copied(),

@@ -1,8 +1,12 @@
 //! Sizing: exact arithmetic from what Spark asked for to a proven plan. Pure: no I/O, no clock, no async, no panic.
 
+mod search;
+mod strategy;
+pub mod arithmetic;
 pub mod bound;
 pub mod class;
 pub mod class_spec;
+pub mod executor;
 pub mod field_values;
 pub mod fields;
 pub mod kubelet;
@@ -10,7 +14,11 @@ pub mod label_syntax;
 pub mod limit_range;
 pub mod nodes;
 pub mod placement;
+pub mod plan;
+pub mod planner;
+pub mod proof;
 pub mod quantity;
 pub mod resources;
 pub mod spark_memory;
 pub mod state;
+pub mod supply;

@@ -25,7 +25,9 @@ enum Notation {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum QuantityError {
     /// Not the grammar: sign, digits with an optional point, suffix.
-    #[error("is not a quantity: write digits and one of n u m k M G T P E Ki Mi Gi Ti Pi Ei or an exponent, like 512Mi")]
+    #[error(
+        "is not a quantity: write digits and one of n u m k M G T P E Ki Mi Gi Ti Pi Ei or an exponent, like 512Mi"
+    )]
     Syntax,
     /// Above 2^63-1.
     #[error("is a quantity above 9223372036854775807")]
@@ -35,18 +37,8 @@ pub enum QuantityError {
 const NANOS_PER_UNIT: i128 = 1_000_000_000;
 const LARGEST: i128 = 9_223_372_036_854_775_807 * NANOS_PER_UNIT;
 const BINARY_SUFFIXES: [&str; 6] = ["Ki", "Mi", "Gi", "Ti", "Pi", "Ei"];
-const DECIMAL_SUFFIXES: [(&str, i32); 10] = [
-    ("n", -9),
-    ("u", -6),
-    ("m", -3),
-    ("", 0),
-    ("k", 3),
-    ("M", 6),
-    ("G", 9),
-    ("T", 12),
-    ("P", 15),
-    ("E", 18),
-];
+const DECIMAL_SUFFIXES: [(&str, i32); 10] =
+    [("n", -9), ("u", -6), ("m", -3), ("", 0), ("k", 3), ("M", 6), ("G", 9), ("T", 12), ("P", 15), ("E", 18)];
 /// More fraction digits than this cannot change a binary quantity by more than the final rounding up.
 const BINARY_FRACTION_DIGITS: usize = 20;
 
@@ -117,7 +109,8 @@ impl FromStr for Quantity {
             return Err(QuantityError::Syntax);
         }
         let fraction = fraction.trim_end_matches('0');
-        let (nanos, notation) = if let Some(place) = BINARY_SUFFIXES.iter().position(|known| *known == suffix) {
+        let (nanos, notation) = if let Some(place) = BINARY_SUFFIXES.iter().position(|known| *known == suffix)
+        {
             let power = u32::try_from(place).unwrap_or(0).saturating_add(1).saturating_mul(10);
             (binary_nanos(whole, fraction, power).unwrap_or(LARGEST).min(LARGEST), Notation::Binary)
         } else if let Some((_, exponent)) = DECIMAL_SUFFIXES.iter().find(|(known, _)| *known == suffix) {
@@ -231,7 +224,7 @@ fn without_factors_of_1024(value: i64) -> (i64, &'static str) {
 
 fn without_factors_of_1000(nanos: i128) -> (i128, i32) {
     let mut amount = nanos;
-    let mut exponent = if nanos == 0 { 0 } else { -9 };
+    let mut exponent: i32 = if nanos == 0 { 0 } else { -9 };
     while amount != 0 && amount.checked_rem(1000) == Some(0) && exponent < 18 {
         amount = amount.checked_div(1000).unwrap_or(amount);
         exponent = exponent.saturating_add(3);
@@ -273,9 +266,25 @@ mod tests {
 
     #[test]
     fn what_is_not_a_quantity_is_refused() {
-        for text in
-            ["", "Gi", " 1", "1 ", "1.1.M", "1+1.0M", "0.1mi", "0.1am", "aoeu", ".5i", "1i", "-3.01e-", "1E2Gi", "0x10", "1_0", "--1", "9223372036854775808"]
-        {
+        for text in [
+            "",
+            "Gi",
+            " 1",
+            "1 ",
+            "1.1.M",
+            "1+1.0M",
+            "0.1mi",
+            "0.1am",
+            "aoeu",
+            ".5i",
+            "1i",
+            "-3.01e-",
+            "1E2Gi",
+            "0x10",
+            "1_0",
+            "--1",
+            "9223372036854775808",
+        ] {
             assert!(text.parse::<Quantity>().is_err(), "{text}");
         }
     }

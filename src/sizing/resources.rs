@@ -38,6 +38,7 @@ pub struct PodResources {
 
 impl PodResources {
     /// The same pod with other resources on the Spark container.
+    #[must_use]
     pub fn with_spark(&self, spark: ContainerResources) -> Self {
         Self { spark, others: self.others.clone() }
     }
@@ -81,7 +82,11 @@ impl PodResources {
 
     /// The pod's total as the LimitRanger adds it up (`podRequests` and `podLimits`): app containers and sidecars
     /// together, and never less than any init container with the sidecars started before it.
-    fn pod_total(&self, spark: Quantity, of: impl Fn(&ContainerResources) -> Option<Quantity>) -> Option<Quantity> {
+    fn pod_total(
+        &self,
+        spark: Quantity,
+        of: impl Fn(&ContainerResources) -> Option<Quantity>,
+    ) -> Option<Quantity> {
         let mut running = spark;
         let mut sidecars = Quantity::from_bytes(0);
         let mut largest_init = Quantity::from_bytes(0);
