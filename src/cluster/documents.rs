@@ -213,6 +213,7 @@ mod tests {
         ] {
             assert_eq!(one(&format!("key: {text}")), json!({"key": value}), "{text}");
         }
+        assert_eq!(one("a: 1\r\nb:\r\n- on\r\n"), json!({"a": 1, "b": ["on"]}));
         assert_eq!(one("500: a\nyes: b\n"), json!({"500": "a", "yes": "b"}), "keys are strings");
     }
 

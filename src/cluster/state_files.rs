@@ -61,7 +61,8 @@ impl Watched {
         Self { paths, fingerprint: None }
     }
 
-    /// Reads the files. `None` when their content is what it was at the last poll; so the first poll is never `None`.
+    /// Reads the files, blocking. `None` when their content is what it was at the last poll; so the first poll is never
+    /// `None`. What cannot be read counts as content: it is reported once, and so is its return.
     pub fn poll(&mut self) -> Option<Result<StateParts, StateProblems>> {
         let sources = read_all(&self.paths, Wanted::RegularFile);
         let mut hasher = DefaultHasher::new();

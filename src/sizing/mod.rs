@@ -1,7 +1,5 @@
 //! Sizing: exact arithmetic from what Spark asked for to a proven plan. Pure: no I/O, no clock, no async, no panic.
 
-mod search;
-mod strategy;
 pub mod arithmetic;
 pub mod bound;
 pub mod class;
@@ -19,6 +17,8 @@ pub mod planner;
 pub mod proof;
 pub mod quantity;
 pub mod resources;
+mod search;
 pub mod spark_memory;
 pub mod state;
+mod strategy;
 pub mod supply;
