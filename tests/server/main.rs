@@ -3,9 +3,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 #![allow(clippy::arithmetic_side_effects, clippy::as_conversions)]
 
+mod certificates;
 mod client;
 mod drain;
 mod harness;
 mod limits;
+mod pem;
+mod rotation;
 mod tls;
 mod wire;
