@@ -1,8 +1,13 @@
 //! From the bytes of an AdmissionReview to the bytes of the answer, and the record of what was decided.
 
-use crate::admission::reason::{Notice, Reason};
 use crate::sizing::bound::Bound;
+use crate::sizing::class::Enforcement;
 use crate::sizing::state::State;
+
+use super::decision::decide;
+use super::reason::{Notice, Reason};
+use super::review::{self, AuditAnnotations};
+use super::text::Text;
 
 /// The answer to a review.
 #[derive(Clone, Debug)]
@@ -49,7 +54,9 @@ pub enum Malformed {
     #[error("the body is not an AdmissionReview: {0}")]
     NotAReview(String),
     /// Another apiVersion or kind.
-    #[error("expected apiVersion admission.k8s.io/v1 and kind AdmissionReview, got {api_version:?} and {kind:?}")]
+    #[error(
+        "expected apiVersion admission.k8s.io/v1 and kind AdmissionReview, got {api_version:?} and {kind:?}"
+    )]
     WrongKind {
         /// `apiVersion` as received.
         api_version: String,
@@ -63,6 +70,37 @@ pub enum Malformed {
 
 /// Answers a review. Total: whatever the body holds, there is an answer or a reason why it is not a review.
 pub fn answer(body: &[u8], state: &State) -> Result<Answer, Malformed> {
-    let _ = (body, state);
-    Err(Malformed::NoUid)
+    let request = review::read(body)?;
+    let decision = decide(&request, state);
+    let uid = request.uid.as_ref().map_or("", Text::as_str);
+    let bound = decision.plan.as_ref().map(|plan| plan.bound);
+    let audit = AuditAnnotations {
+        reason: decision.reason.as_str(),
+        class: &decision.class_name,
+        bound: bound.map(Bound::as_str),
+    };
+    let body = review::write(uid, &decision.operations, audit, &decision.warnings());
+    let enforced = decision.plan.as_ref().filter(|plan| plan.enforcement == Enforcement::Enforce);
+    let owned = |text: Option<&Text<'_>>| text.map_or_else(String::new, |text| text.as_str().to_owned());
+    let metadata = request.object.as_ref().and_then(|pod| pod.metadata.as_ref());
+    let name = [
+        request.name.as_ref(),
+        metadata.and_then(|metadata| metadata.name.as_ref()),
+        metadata.and_then(|metadata| metadata.generate_name.as_ref()),
+    ];
+    let record = Record {
+        uid: uid.to_owned(),
+        namespace: owned(request.namespace.as_ref()),
+        name: owned(name.into_iter().flatten().find(|name| !name.as_str().is_empty())),
+        reason: decision.reason,
+        class_is_known: decision.class.is_some(),
+        class: decision.class_name,
+        bound,
+        patched: !decision.operations.is_empty(),
+        request_bytes_removed: enforced.map_or(0, |plan| plan.request.from.saturating_sub(plan.request.to)),
+        expected_swap: enforced.map_or(0, |plan| plan.expected_swap),
+        notices: decision.notes.iter().map(|note| note.notice).collect(),
+        failed_proof: decision.failed_proof,
+    };
+    Ok(Answer { body, record })
 }

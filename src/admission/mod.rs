@@ -1,4 +1,14 @@
 //! The admission flow: review, executor, class, plan, patch, response. Pure: no clock, no I/O, no async, no panic.
 
 pub mod answer;
+pub mod class_choice;
+pub mod decision;
+pub mod executor;
+pub mod patch;
+pub mod plan_annotation;
+pub mod pod;
+pub mod pod_placement;
 pub mod reason;
+pub mod review;
+pub mod spark_labels;
+pub mod text;

@@ -45,3 +45,38 @@ vocabulary! {
         AlwaysPreTouch => "-XX:+AlwaysPreTouch touches the whole heap at start, so the peak is at least the heap.",
     }
 }
+
+/// A notice with what it is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Note {
+    /// The notice.
+    pub notice: Notice,
+    /// What exactly; empty where the notice says it all.
+    pub detail: String,
+}
+
+/// Admission warnings longer than this may be cut by clients.
+const LONGEST_WARNING: usize = 120;
+
+impl Note {
+    /// A notice about something in particular.
+    pub fn about(notice: Notice, detail: impl Into<String>) -> Self {
+        Self { notice, detail: detail.into() }
+    }
+
+    /// The admission warning, at most 120 characters.
+    pub fn warning(&self) -> String {
+        let text = if self.detail.is_empty() { self.notice.text() } else { &self.detail };
+        let warning = format!("spark-swap {}: {text}", self.notice);
+        if warning.chars().count() <= LONGEST_WARNING {
+            return warning;
+        }
+        warning.chars().take(LONGEST_WARNING.saturating_sub(3)).chain("...".chars()).collect()
+    }
+}
+
+impl From<Notice> for Note {
+    fn from(notice: Notice) -> Self {
+        Self { notice, detail: String::new() }
+    }
+}

@@ -1,1 +1,1 @@
-
+//! Where the state comes from.

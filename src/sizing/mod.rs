@@ -1,11 +1,20 @@
 //! Sizing: exact arithmetic from what Spark asked for to a proven plan. Pure: no I/O, no clock, no async, no panic.
 
+pub mod arithmetic;
 pub mod bound;
 pub mod class;
-pub mod class_spec;
+pub mod executor;
 pub mod kubelet;
 pub mod limit_range;
 pub mod nodes;
 pub mod placement;
+pub mod plan;
+pub mod planner;
+pub mod proof;
 pub mod quantity;
+pub mod resources;
+mod search;
+pub mod spark_memory;
 pub mod state;
+mod strategy;
+pub mod supply;

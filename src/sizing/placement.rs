@@ -91,10 +91,9 @@ impl NodeSelectorTerm<'_> {
 
     fn matches(&self, name: &str, labels: &BTreeMap<String, String>) -> bool {
         !self.is_empty()
-            && self
-                .expressions
-                .iter()
-                .all(|requirement| requirement.matches(labels.get(requirement.key.as_ref()).map(String::as_str)))
+            && self.expressions.iter().all(|requirement| {
+                requirement.matches(labels.get(requirement.key.as_ref()).map(String::as_str))
+            })
             && self.fields.iter().all(|requirement| requirement.matches_field(name))
     }
 }
@@ -132,15 +131,60 @@ impl Toleration<'_> {
         (self.effect.is_empty() || self.effect == taint.effect.as_str())
             && (self.key.is_empty() || self.key == taint.key.as_str())
             && match self.operator.as_ref() {
-                "Exists" => true,
                 "" | "Equal" => self.value == taint.value.as_str(),
                 "Lt" => self.compare(taint).is_some_and(|(taint, bound)| taint < bound),
                 "Gt" => self.compare(taint).is_some_and(|(taint, bound)| taint > bound),
+                // Exists; and should an operator ever be added, more nodes is the safe side.
                 _ => true,
             }
     }
 
     fn compare(&self, taint: &Taint) -> Option<(i64, i64)> {
         Some((taint.value.parse().ok()?, self.value.parse().ok()?))
+    }
+}
+
+impl Placement<'_> {
+    /// A string of bytes that is the same for two placements exactly when they are the same.
+    pub(crate) fn fingerprint(&self) -> Vec<u8> {
+        let mut key = Fingerprint(Vec::with_capacity(256));
+        key.text(self.node_name.as_deref().unwrap_or_default());
+        key.count(self.node_selector.len());
+        for (name, value) in &self.node_selector {
+            key.text(name);
+            key.text(value);
+        }
+        key.count(self.required_terms.as_ref().map_or(usize::MAX, Vec::len));
+        for term in self.required_terms.iter().flatten() {
+            for requirements in [&term.expressions, &term.fields] {
+                key.count(requirements.len());
+                for requirement in requirements {
+                    key.text(&requirement.key);
+                    key.text(&requirement.operator);
+                    key.count(requirement.values.len());
+                    requirement.values.iter().for_each(|value| key.text(value));
+                }
+            }
+        }
+        for toleration in &self.tolerations {
+            for text in [&toleration.key, &toleration.operator, &toleration.value, &toleration.effect] {
+                key.text(text);
+            }
+        }
+        key.0
+    }
+}
+
+/// Length-prefixed, so that no two sequences of texts look the same.
+struct Fingerprint(Vec<u8>);
+
+impl Fingerprint {
+    fn count(&mut self, count: usize) {
+        self.0.extend_from_slice(&count.to_le_bytes());
+    }
+
+    fn text(&mut self, text: &str) {
+        self.count(text.len());
+        self.0.extend_from_slice(text.as_bytes());
     }
 }

@@ -1,0 +1,43 @@
+# Every target works from a clean clone. `make help` lists them.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help check test demo demo-cluster bench fuzz release docs clean
+
+# Builds of the tests: release speed without fat LTO.
+FAST := --profile fast
+FAST_BIN := target/fast/spark-swap
+
+help: ## show this help
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
+
+check: ## format, lints and fast tests: the inner loop
+	cargo fmt --check
+	cargo clippy --locked --all-targets --quiet -- -D warnings
+	cargo test --locked --quiet --lib --bins --test decisions --test state --test server --test explain
+
+test: check ## everything, on real parts: Kubernetes control plane, kubelet code, Spark (installs what is missing)
+	tests/cluster/run
+
+demo: ## a captured executor, before and after, over HTTPS; needs nothing but Rust
+	cargo build --locked --quiet
+	examples/demo target/debug/spark-swap
+
+demo-cluster: ## the same with a real control plane and a real Spark driver
+	cargo build --locked --quiet
+	examples/demo-cluster target/debug/spark-swap
+
+bench: ## benchmarks: time, instructions, allocations, and the server beside a constant answer
+	benches/run
+
+release: ## the binary that users get
+	cargo build --locked --release
+
+fuzz: ## fuzz every parser for a minute each (needs cargo-fuzz and a nightly toolchain)
+	cd fuzz && for target in $$(cargo +nightly fuzz list); do cargo +nightly fuzz run $$target -- -max_total_time=60; done
+
+docs: ## regenerate the reference pages from the code
+	UPDATE_DOCS=1 cargo test --locked --quiet --test explain
+
+clean: ## remove build output (the caches outside the tree stay)
+	cargo clean

@@ -1,0 +1,98 @@
+//! Which class an executor is admitted under, and how its application's labels refine it.
+
+use std::sync::Arc;
+
+use crate::sizing::class::SwapClass;
+use crate::sizing::plan::Terms;
+use crate::sizing::state::{CLASS_LABEL, OPT_OUT, State};
+
+use super::pod::{Container, Pod};
+use super::reason::{Note, Notice, Reason};
+
+/// The class, by the pod's label, else its namespace's, else the default.
+///
+/// `Err` carries the name that was asked for: nobody is ever given another class than the one they named.
+pub fn choose(pod: &Pod<'_>, namespace: &str, state: &State) -> Result<Arc<SwapClass>, (Reason, String)> {
+    let of_namespace = || state.namespace(namespace).and_then(|facts| facts.class.as_deref());
+    match pod.label(CLASS_LABEL).or_else(of_namespace) {
+        None => Ok(Arc::clone(state.default_class())),
+        Some(OPT_OUT) => Err((Reason::OptedOut, OPT_OUT.to_owned())),
+        Some(name) => state.class(name).ok_or_else(|| (Reason::UnknownClass, name.to_owned())),
+    }
+}
+
+/// The application is within the class's rollout: FNV-1a 64 of its id, modulo 100, below the percentage.
+///
+/// An application without an id is in only at 100 percent.
+pub fn is_rolled_out(pod: &Pod<'_>, container: &Container<'_>, percent: u64) -> bool {
+    let of_label = pod.label("spark-app-selector").filter(|id| !id.is_empty());
+    let id = of_label
+        .or_else(|| container.last_env("SPARK_APPLICATION_ID")?.1.literal().filter(|id| !id.is_empty()));
+    match id {
+        Some(id) => fnv1a_64(id.as_bytes()).checked_rem(100).is_some_and(|bucket| bucket < percent),
+        None => percent >= 100,
+    }
+}
+
+/// The class as it applies to this application: its labels raise the percentages freely and lower them to the class's
+/// overrides; W never above P.
+pub fn refine<'c>(class: &'c SwapClass, pod: &Pod<'_>, notes: &mut Vec<Note>) -> Terms<'c> {
+    let mut refined = |key: &str, of_class: u64, least: u64| {
+        let Some(text) = pod.label(key) else { return of_class };
+        match percent(text) {
+            None => {
+                notes.push(Note::about(
+                    Notice::LabelIgnored,
+                    format!("label {key}={text:?} is not an integer from 1 to 100"),
+                ));
+                of_class
+            }
+            Some(asked) => {
+                let floor = least.min(of_class);
+                if asked < floor {
+                    notes.push(Note::about(
+                        Notice::LabelClamped,
+                        format!("label {key}={asked} was raised to {floor}"),
+                    ));
+                }
+                asked.max(floor)
+            }
+        }
+    };
+    let peak_percent = refined("spark-swap.io/peak-percent", class.peak_percent, class.min_peak_percent);
+    let working_set = refined(
+        "spark-swap.io/working-set-percent",
+        class.working_set_percent,
+        class.min_working_set_percent,
+    );
+    if working_set > peak_percent {
+        notes.push(Note::about(
+            Notice::LabelClamped,
+            format!("the working set of {working_set} percent was lowered to the peak of {peak_percent}"),
+        ));
+    }
+    Terms { class, working_set_percent: working_set.min(peak_percent), peak_percent }
+}
+
+fn percent(text: &str) -> Option<u64> {
+    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse().ok().filter(|percent| digits && (1..=100).contains(percent))
+}
+
+fn fnv1a_64(bytes: &[u8]) -> u64 {
+    bytes
+        .iter()
+        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_hash_is_fnv1a() {
+        assert_eq!(fnv1a_64(b""), 0xcbf2_9ce4_8422_2325);
+        assert_eq!(fnv1a_64(b"a"), 0xaf63_dc4c_8601_ec8c);
+        assert_eq!(fnv1a_64(b"foobar"), 0x8594_4171_f739_67e8);
+    }
+}
