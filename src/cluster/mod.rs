@@ -1,1 +1,5 @@
-//! Where the state comes from.
+//! Where the state comes from: files, and the objects in them.
+
+pub mod documents;
+pub mod objects;
+pub mod state_files;

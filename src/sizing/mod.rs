@@ -3,8 +3,12 @@
 pub mod arithmetic;
 pub mod bound;
 pub mod class;
+pub mod class_spec;
 pub mod executor;
+pub mod field_values;
+pub mod fields;
 pub mod kubelet;
+pub mod label_syntax;
 pub mod limit_range;
 pub mod nodes;
 pub mod placement;
