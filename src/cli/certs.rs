@@ -50,7 +50,8 @@ impl Certs {
         }
         let names: Vec<String> = DEFAULT_NAMES.iter().copied().map(str::to_owned).chain(names).collect();
         let validity = Validity::days_from(OffsetDateTime::now_utc(), days);
-        let made = Authority::new(validity).and_then(|ca| ca.issue(&names, validity).map(|issued| (ca, issued)));
+        let made =
+            Authority::new(validity).and_then(|ca| ca.issue(&names, validity).map(|issued| (ca, issued)));
         let (ca, issued) = made.map_err(|error| Failure::bad_input("making the certificates", error))?;
 
         let [ca_crt, ca_key, tls_crt, tls_key] = &paths;
@@ -74,5 +75,6 @@ pub fn parse_name(name: &str) -> Result<String, String> {
 }
 
 fn write(path: &Path, contents: &str, mode: u32) -> Result<(), Failure> {
-    write_atomically(path, contents.as_bytes(), mode).map_err(|error| Failure::bad_input(path.display(), error))
+    write_atomically(path, contents.as_bytes(), mode)
+        .map_err(|error| Failure::bad_input(path.display(), error))
 }

@@ -32,7 +32,8 @@ fn create(draft: &Path, mode: u32) -> io::Result<File> {
 
 /// A name beside the file, so that the rename stays in one file system.
 fn draft_path(path: &Path) -> io::Result<PathBuf> {
-    let name = path.file_name().ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "not a file name"))?;
+    let name =
+        path.file_name().ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "not a file name"))?;
     let mut draft = std::ffi::OsString::from(".");
     draft.push(name);
     draft.push(format!(".{}.tmp", std::process::id()));

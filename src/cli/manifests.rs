@@ -191,7 +191,8 @@ fn parse_url(text: &str) -> Result<String, String> {
 }
 
 fn parse_service(text: &str) -> Result<Service, String> {
-    let expected = || "expected NAMESPACE/NAME or NAMESPACE/NAME:PORT, such as spark-swap/spark-swap:443".to_owned();
+    let expected =
+        || "expected NAMESPACE/NAME or NAMESPACE/NAME:PORT, such as spark-swap/spark-swap:443".to_owned();
     let (namespace, rest) = text.split_once('/').ok_or_else(expected)?;
     let (name, port) = match rest.split_once(':') {
         None => (rest, 443),

@@ -3,7 +3,7 @@
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use clap::Args;
@@ -22,17 +22,17 @@ use super::files::{PUBLIC, write_atomically};
 use super::{Failure, print};
 use crate::admission::answer::answer;
 use crate::server::Server;
-use crate::server::admin::unix_seconds;
 use crate::server::certificate::{Authority, DEFAULT_NAMES, Validity};
-use crate::server::certificate_files::{CertificateFiles, POLL_INTERVAL};
+use crate::server::certificate_files::{self, CertificateFiles};
 use crate::server::drain::{DrainTimes, Ended};
 use crate::server::limits::Limits;
 use crate::server::metrics::Metrics;
 use crate::server::readiness::Readiness;
+use crate::server::state_reload::{self, StateReload};
 use crate::server::telemetry::{self, LogFormat};
 use crate::server::tls::{CertificatePair, ServedCertificate};
 use crate::sizing::nodes::TaintPattern;
-use crate::sizing::state::{Settings, State, StateParts};
+use crate::sizing::state::Settings;
 
 /// Run the webhook.
 ///
@@ -46,7 +46,12 @@ pub struct Serve {
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "0.0.0.0:8443", env = "SPARK_SWAP_LISTEN")]
     listen: SocketAddr,
     /// Address and port of /livez, /readyz and /metrics (plain HTTP)
-    #[arg(long, value_name = "ADDRESS:PORT", default_value = "0.0.0.0:8080", env = "SPARK_SWAP_ADMIN_LISTEN")]
+    #[arg(
+        long,
+        value_name = "ADDRESS:PORT",
+        default_value = "0.0.0.0:8080",
+        env = "SPARK_SWAP_ADMIN_LISTEN"
+    )]
     admin_listen: SocketAddr,
     /// The server's certificate chain (PEM, leaf first). Read again by content every 5 s, with the key
     #[arg(long, value_name = "FILE", requires = "tls_key", env = "SPARK_SWAP_TLS_CERT")]
@@ -148,14 +153,24 @@ impl Serve {
         let metrics = Arc::new(Metrics::new());
         let mut tasks = JoinSet::new();
 
-        let state = State::new(StateParts::default(), self.settings());
-        metrics.state_loaded.set(unix_seconds(SystemTime::now()));
+        let (state_files, state) = StateReload::load(self.state.clone(), self.settings())
+            .map_err(|problems| Failure::BadInput(problems.to_string()))?;
+        state_reload::in_force(&state, &metrics);
+        let state = Arc::new(ArcSwap::from_pointee(state));
+        if !self.state.is_empty() {
+            let every = state_reload::POLL_INTERVAL;
+            tasks.spawn(state_files.watch(every, Arc::clone(&state), Arc::clone(&metrics)));
+        }
         let https = listen("--listen", self.listen)?;
         let admin = listen("--admin-listen", self.admin_listen)?;
         let (certificate, files) = self.certificate()?;
         let certificate = Arc::new(ServedCertificate::new(certificate));
         if let Some(files) = files {
-            tasks.spawn(files.watch(POLL_INTERVAL, Arc::clone(&certificate), Arc::clone(&metrics)));
+            tasks.spawn(files.watch(
+                certificate_files::POLL_INTERVAL,
+                Arc::clone(&certificate),
+                Arc::clone(&metrics),
+            ));
         }
         let (signals, mut first) = watch::channel(0_u8);
         let mut second = first.clone();
@@ -171,7 +186,7 @@ impl Serve {
             https,
             admin,
             certificate,
-            state: Arc::new(ArcSwap::from_pointee(state)),
+            state,
             answer,
             metrics,
             readiness: Arc::new(Readiness::default()),
@@ -191,7 +206,7 @@ impl Serve {
         };
         let abort = async {
             if second.wait_for(|signals| *signals >= 2).await.is_err() {
-                std::future::pending().await
+                std::future::pending::<()>().await;
             }
         };
         match server.run(shutdown, abort).await {
@@ -235,7 +250,8 @@ impl Serve {
 
 /// The authority's certificate and a pair it issued. Valid for ten years: both are made anew at every start.
 fn self_made(names: &[String]) -> Result<(String, CertificatePair), String> {
-    let names: Vec<String> = DEFAULT_NAMES.iter().map(|&name| name.to_owned()).chain(names.iter().cloned()).collect();
+    let names: Vec<String> =
+        DEFAULT_NAMES.iter().map(|&name| name.to_owned()).chain(names.iter().cloned()).collect();
     let validity = Validity::days_from(OffsetDateTime::now_utc(), 3650);
     let authority = Authority::new(validity).map_err(|error| error.to_string())?;
     let issued = authority.issue(&names, validity).map_err(|error| error.to_string())?;

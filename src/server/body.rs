@@ -47,7 +47,11 @@ pub(super) enum BodyError {
 }
 
 /// Reads a body of at most `limit` bytes. A body of one piece is not copied.
-pub(super) async fn read<'a>(body: &mut Body, limit: usize, room: &'a Room) -> Result<Arrived<'a>, BodyError> {
+pub(super) async fn read<'a>(
+    body: &mut Body,
+    limit: usize,
+    room: &'a Room,
+) -> Result<Arrived<'a>, BodyError> {
     if usize::try_from(body.size_hint().lower()).is_ok_and(|declared| declared > limit) {
         return Err(BodyError::TooLarge);
     }
@@ -102,7 +106,11 @@ async fn next_piece(body: &mut Body) -> Result<Option<Bytes>, BodyError> {
     }
 }
 
-fn make_room<'a>(held: &mut Option<SemaphorePermit<'a>>, length: usize, room: &'a Room) -> Result<(), BodyError> {
+fn make_room<'a>(
+    held: &mut Option<SemaphorePermit<'a>>,
+    length: usize,
+    room: &'a Room,
+) -> Result<(), BodyError> {
     let have = held.as_ref().map_or(0, SemaphorePermit::num_permits);
     let missing = length.div_ceil(PAGE).saturating_sub(have);
     if missing == 0 {

@@ -85,7 +85,12 @@ impl<S> Accept<TcpStream, S> for LimitedAcceptor {
             return ready(Err(io::Error::new(io::ErrorKind::QuotaExceeded, "too many connections")));
         };
         let slot = Arc::new(Slot::new(permit, Arc::clone(&self.metrics)));
-        ready(self.tcp.accept(stream, service).into_inner().map(|(stream, service)| (stream, Held { service, slot })))
+        ready(
+            self.tcp
+                .accept(stream, service)
+                .into_inner()
+                .map(|(stream, service)| (stream, Held { service, slot })),
+        )
     }
 }
 

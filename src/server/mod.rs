@@ -2,7 +2,7 @@
 //!
 //! [`Server::run`] takes bound listeners and futures for the shutdown, so that tests run it in-process on port 0.
 //! [`mutate`] answers reviews, within [`limits`]; [`tls`] holds the certificate, which comes from [`certificate`]
-//! (self-made) or [`certificate_files`]; [`drain`] ends the process without losing a request.
+//! (self-made) or [`certificate_files`]; [`state_reload`] renews the state; [`drain`] ends the process without losing a request.
 
 pub mod admin;
 mod body;
@@ -14,6 +14,7 @@ pub mod limits;
 pub mod metrics;
 pub mod mutate;
 pub mod readiness;
+pub mod state_reload;
 pub mod telemetry;
 pub mod tls;
 

@@ -197,7 +197,17 @@ fn log(record: &Record) {
     } else if let Some(bound) = bound {
         let (removed, swap) = (record.request_bytes_removed, record.expected_swap);
         let bound = bound.as_str();
-        info!(uid, namespace, name, reason, class, bound, request_bytes_removed = removed, expected_swap = swap, "planned");
+        info!(
+            uid,
+            namespace,
+            name,
+            reason,
+            class,
+            bound,
+            request_bytes_removed = removed,
+            expected_swap = swap,
+            "planned"
+        );
     } else {
         debug!(uid, namespace, name, reason, class, "left alone");
     }

@@ -23,7 +23,9 @@ pub fn init(format: LogFormat, levels: Targets) -> Result<(), TryInitError> {
     let layer = fmt::layer().with_writer(std::io::stderr);
     let layer = match format {
         LogFormat::Text => layer.with_ansi(std::io::stderr().is_terminal()).boxed(),
-        LogFormat::Json => layer.json().flatten_event(true).with_current_span(false).with_span_list(false).boxed(),
+        LogFormat::Json => {
+            layer.json().flatten_event(true).with_current_span(false).with_span_list(false).boxed()
+        }
     };
     tracing_subscriber::registry().with(layer.with_filter(levels)).try_init()?;
     std::panic::set_hook(Box::new(|panic| {

@@ -115,7 +115,9 @@ pub enum PairError {
     #[error("the private key is not valid PEM: {0}")]
     KeyPem(pem::Error),
     /// Key: PEM, but unusable.
-    #[error("the private key is of a kind that TLS cannot use (RSA, ECDSA P-256/P-384/P-521 and Ed25519 are fine)")]
+    #[error(
+        "the private key is of a kind that TLS cannot use (RSA, ECDSA P-256/P-384/P-521 and Ed25519 are fine)"
+    )]
     Key,
     /// Key: none.
     #[error("there is no private key (no PKCS#8, PKCS#1 or SEC1 section)")]

@@ -46,7 +46,10 @@ async fn keys_of_every_kind_and_form_are_served(#[case] key: KeyPair, #[case] fo
 #[test]
 fn parameters_before_a_sec1_key_are_skipped() {
     let key = p256();
-    let text = format!("-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n{}", sec1(&key));
+    let text = format!(
+        "-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n{}",
+        sec1(&key)
+    );
     assert!(CertificatePair::from_pem(chain(0, key).chain.as_bytes(), text.as_bytes()).is_ok());
 }
 
@@ -66,7 +69,8 @@ async fn the_expiry_is_a_metric_and_an_expired_certificate_is_not_ready() {
     let authority = Authority::new(validity()).unwrap();
     let past = Validity::days_from(OffsetDateTime::now_utc().saturating_sub(Duration::days(3)), 1);
     let issued = authority.issue(&["localhost".to_owned()], past).unwrap();
-    let pair = CertificatePair::from_pem(issued.certificate_pem.as_bytes(), issued.key_pem.as_bytes()).unwrap();
+    let pair =
+        CertificatePair::from_pem(issued.certificate_pem.as_bytes(), issued.key_pem.as_bytes()).unwrap();
     let expires = pair.expires();
     let server = Setup { certificate: Some((authority.certificate_pem(), pair)), ..Setup::default() }.start();
     let series = "spark_swap_certificate_expiry_timestamp_seconds";
@@ -82,10 +86,22 @@ async fn the_expiry_is_a_metric_and_an_expired_certificate_is_not_ready() {
 #[case::a_key_instead("KEY", "KEY", "tls.crt: there is no certificate")]
 #[case::no_key("CERT", "", "tls.key: there is no private key")]
 #[case::a_certificate_instead("CERT", "CERT", "tls.key: there is no private key")]
-#[case::broken_base64("-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n", "KEY", "tls.crt: the certificate is not valid PEM")]
+#[case::broken_base64(
+    "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n",
+    "KEY",
+    "tls.crt: the certificate is not valid PEM"
+)]
 #[case::cut_off("-----BEGIN CERTIFICATE-----\nMIIB", "KEY", "tls.crt: the certificate is not valid PEM")]
-#[case::not_x509("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "KEY", "tls.crt: the certificate is not a valid X.509")]
-#[case::bad_key("CERT", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", "tls.key: the private key is of a kind")]
+#[case::not_x509(
+    "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+    "KEY",
+    "tls.crt: the certificate is not a valid X.509"
+)]
+#[case::bad_key(
+    "CERT",
+    "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n",
+    "tls.key: the private key is of a kind"
+)]
 #[case::another_key("CERT", "OTHER", "tls.crt: the private key does not belong")]
 fn a_pair_that_does_not_fit_is_refused_with_what_and_where(
     #[case] certificate: &str,

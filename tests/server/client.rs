@@ -11,45 +11,46 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-pub type Tls = Connection<TlsStream<TcpStream>>;
-pub type Plain = Connection<TcpStream>;
+pub(crate) type Tls = Connection<TlsStream<TcpStream>>;
+pub(crate) type Plain = Connection<TcpStream>;
 
 /// An open connection.
-pub struct Connection<S> {
-    pub stream: S,
+pub(crate) struct Connection<S> {
+    pub(crate) stream: S,
     buffer: Vec<u8>,
 }
 
 /// A response, complete.
 #[derive(Debug)]
-pub struct Response {
-    pub status: u16,
-    pub head: String,
-    pub body: Vec<u8>,
+pub(crate) struct Response {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Response {
-    pub fn header(&self, name: &str) -> Option<&str> {
-        let line = self.head.lines().find(|line| line.split(':').next().unwrap().eq_ignore_ascii_case(name))?;
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let line =
+            self.head.lines().find(|line| line.split(':').next().unwrap().eq_ignore_ascii_case(name))?;
         Some(line.split_once(':').unwrap().1.trim())
     }
 
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8(self.body.clone()).unwrap()
     }
 
-    pub fn json(&self) -> serde_json::Value {
+    pub(crate) fn json(&self) -> serde_json::Value {
         serde_json::from_slice(&self.body).unwrap()
     }
 }
 
 impl Tls {
     /// Connects, trusting `ca`.
-    pub async fn open(address: SocketAddr, ca: &str) -> Self {
+    pub(crate) async fn open(address: SocketAddr, ca: &str) -> Self {
         Self::try_open(address, client_config(ca, &[b"http/1.1"])).await.unwrap()
     }
 
-    pub async fn try_open(address: SocketAddr, config: ClientConfig) -> std::io::Result<Self> {
+    pub(crate) async fn try_open(address: SocketAddr, config: ClientConfig) -> std::io::Result<Self> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
         let name = ServerName::try_from("localhost").unwrap();
@@ -59,12 +60,12 @@ impl Tls {
 }
 
 impl Plain {
-    pub async fn open_plain(address: SocketAddr) -> Self {
+    pub(crate) async fn open_plain(address: SocketAddr) -> Self {
         Self { stream: TcpStream::connect(address).await.unwrap(), buffer: Vec::new() }
     }
 }
 
-pub fn client_config(ca: &str, protocols: &[&[u8]]) -> ClientConfig {
+pub(crate) fn client_config(ca: &str, protocols: &[&[u8]]) -> ClientConfig {
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(ca.as_bytes()) {
         roots.add(certificate.unwrap()).unwrap();
@@ -81,11 +82,11 @@ pub fn client_config(ca: &str, protocols: &[&[u8]]) -> ClientConfig {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// Sends a review, all at once.
-    pub async fn post(&mut self, body: &[u8]) -> Response {
+    pub(crate) async fn post(&mut self, body: &[u8]) -> Response {
         self.try_post(body).await.expect("an answer")
     }
 
-    pub async fn try_post(&mut self, body: &[u8]) -> std::io::Result<Response> {
+    pub(crate) async fn try_post(&mut self, body: &[u8]) -> std::io::Result<Response> {
         let mut request = head(body.len()).into_bytes();
         request.extend_from_slice(body);
         self.stream.write_all(&request).await?;
@@ -93,23 +94,23 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         self.response().await
     }
 
-    pub async fn get(&mut self, path: &str) -> Response {
+    pub(crate) async fn get(&mut self, path: &str) -> Response {
         self.request("GET", path).await
     }
 
     /// A request without a body.
-    pub async fn request(&mut self, method: &str, path: &str) -> Response {
+    pub(crate) async fn request(&mut self, method: &str, path: &str) -> Response {
         self.send(format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").as_bytes()).await;
         self.response().await.unwrap()
     }
 
-    pub async fn send(&mut self, bytes: &[u8]) {
+    pub(crate) async fn send(&mut self, bytes: &[u8]) {
         self.stream.write_all(bytes).await.unwrap();
         self.stream.flush().await.unwrap();
     }
 
     /// Reads one response.
-    pub async fn response(&mut self) -> std::io::Result<Response> {
+    pub(crate) async fn response(&mut self) -> std::io::Result<Response> {
         let end = loop {
             if let Some(end) = self.buffer.windows(4).position(|window| window == b"\r\n\r\n") {
                 break end;
@@ -129,7 +130,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     }
 
     /// Waits until the server closes the connection, and returns what it sent before.
-    pub async fn closed(&mut self) -> Vec<u8> {
+    pub(crate) async fn closed(&mut self) -> Vec<u8> {
         let mut rest = std::mem::take(&mut self.buffer);
         // A connection may also be reset; both are closed.
         drop(self.stream.read_to_end(&mut rest).await);
@@ -137,17 +138,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     }
 
     async fn fill(&mut self) -> std::io::Result<()> {
-        let mut chunk = [0; 16 << 10];
-        let read = self.stream.read(&mut chunk).await?;
-        if read == 0 {
+        if self.stream.read_buf(&mut self.buffer).await? == 0 {
             return Err(std::io::ErrorKind::UnexpectedEof.into());
         }
-        self.buffer.extend_from_slice(&chunk[..read]);
         Ok(())
     }
 }
 
 /// The head of a POST with a body of this length.
-pub fn head(length: usize) -> String {
+pub(crate) fn head(length: usize) -> String {
     format!("POST /mutate?timeout=2s HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\n\r\n")
 }

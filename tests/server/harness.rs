@@ -24,12 +24,12 @@ use tokio::task::JoinHandle;
 use crate::client::{Plain, Tls};
 
 /// What a test may choose.
-pub struct Setup {
-    pub answer: AnswerFn,
-    pub limits: Limits,
-    pub drain: DrainTimes,
+pub(crate) struct Setup {
+    pub(crate) answer: AnswerFn,
+    pub(crate) limits: Limits,
+    pub(crate) drain: DrainTimes,
     /// Certificate authority (PEM) and what the server starts with; self-made by default.
-    pub certificate: Option<(String, CertificatePair)>,
+    pub(crate) certificate: Option<(String, CertificatePair)>,
 }
 
 impl Default for Setup {
@@ -39,20 +39,20 @@ impl Default for Setup {
 }
 
 /// A running server.
-pub struct Running {
-    pub https: SocketAddr,
-    pub admin: SocketAddr,
-    pub ca: String,
-    pub certificate: Arc<ServedCertificate>,
-    pub metrics: Arc<Metrics>,
-    pub readiness: Arc<Readiness>,
-    pub task: JoinHandle<Result<Ended, ServeError>>,
+pub(crate) struct Running {
+    pub(crate) https: SocketAddr,
+    pub(crate) admin: SocketAddr,
+    pub(crate) ca: String,
+    pub(crate) certificate: Arc<ServedCertificate>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) readiness: Arc<Readiness>,
+    pub(crate) task: JoinHandle<Result<Ended, ServeError>>,
     shutdown: Option<oneshot::Sender<()>>,
     abort: Option<oneshot::Sender<()>>,
 }
 
 impl Setup {
-    pub fn start(self) -> Running {
+    pub(crate) fn start(self) -> Running {
         let (ca, pair) = self.certificate.unwrap_or_else(self_made);
         let certificate = Arc::new(ServedCertificate::new(pair));
         let metrics = Arc::new(Metrics::new());
@@ -60,8 +60,8 @@ impl Setup {
         let https = TcpListener::bind("127.0.0.1:0").unwrap();
         let admin = TcpListener::bind("127.0.0.1:0").unwrap();
         let (https_address, admin_address) = (https.local_addr().unwrap(), admin.local_addr().unwrap());
-        let (shutdown, shut_down) = oneshot::channel();
-        let (abort, aborted) = oneshot::channel();
+        let (shutdown, on_shutdown) = oneshot::channel();
+        let (abort, on_abort) = oneshot::channel();
         let server = Server {
             https,
             admin,
@@ -73,7 +73,7 @@ impl Setup {
             limits: self.limits,
             drain: self.drain,
         };
-        let task = tokio::spawn(server.run(event(shut_down), event(aborted)));
+        let task = tokio::spawn(server.run(event(on_shutdown), event(on_abort)));
         Running {
             https: https_address,
             admin: admin_address,
@@ -89,37 +89,37 @@ impl Setup {
 }
 
 impl Running {
-    pub async fn connect(&self) -> Tls {
+    pub(crate) async fn connect(&self) -> Tls {
         Tls::open(self.https, &self.ca).await
     }
 
-    pub async fn admin(&self) -> Plain {
+    pub(crate) async fn admin(&self) -> Plain {
         Plain::open_plain(self.admin).await
     }
 
-    pub fn shut_down(&mut self) {
+    pub(crate) fn shut_down(&mut self) {
         self.shutdown.take().unwrap().send(()).unwrap();
     }
 
-    pub fn abort(&mut self) {
+    pub(crate) fn abort(&mut self) {
         self.abort.take().unwrap().send(()).unwrap();
     }
 
     /// The value of a series in `/metrics`, for example `spark_swap_panics_total`.
-    pub async fn metric(&self, series: &str) -> Option<String> {
+    pub(crate) async fn metric(&self, series: &str) -> Option<String> {
         let text = self.admin().await.get("/metrics").await.text();
         text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' ').map(str::to_owned))
     }
 
     /// Waits until this many reviews are in flight.
-    pub async fn in_flight(&self, reviews: i64) {
+    pub(crate) async fn in_flight(&self, reviews: i64) {
         while self.metrics.reviews_in_flight.get() != reviews {
             tokio::task::yield_now().await;
         }
     }
 
     /// Waits until this many connections are open.
-    pub async fn connections(&self, connections: i64) {
+    pub(crate) async fn connections(&self, connections: i64) {
         while self.metrics.connections.get() != connections {
             tokio::task::yield_now().await;
         }
@@ -134,19 +134,20 @@ async fn event(received: oneshot::Receiver<()>) {
 }
 
 /// An authority and a pair for localhost.
-pub fn self_made() -> (String, CertificatePair) {
+pub(crate) fn self_made() -> (String, CertificatePair) {
     let authority = Authority::new(validity()).unwrap();
     let issued = authority.issue(&["localhost".to_owned()], validity()).unwrap();
-    let pair = CertificatePair::from_pem(issued.certificate_pem.as_bytes(), issued.key_pem.as_bytes()).unwrap();
+    let pair =
+        CertificatePair::from_pem(issued.certificate_pem.as_bytes(), issued.key_pem.as_bytes()).unwrap();
     (authority.certificate_pem(), pair)
 }
 
-pub fn validity() -> Validity {
+pub(crate) fn validity() -> Validity {
     Validity::days_from(OffsetDateTime::now_utc(), 1)
 }
 
 /// A review with this uid, and more bytes to make it `length` long.
-pub fn review(uid: &str, length: usize) -> Vec<u8> {
+pub(crate) fn review(uid: &str, length: usize) -> Vec<u8> {
     let head = format!(
         r#"{{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{{"uid":"{uid}","object":{{"x":""#
     );
@@ -156,15 +157,16 @@ pub fn review(uid: &str, length: usize) -> Vec<u8> {
 }
 
 /// Stands in for the core: a patch for every review.
-pub fn patch(body: &[u8], _: &State) -> Result<Answer, Malformed> {
+pub(crate) fn patch(body: &[u8], _: &State) -> Result<Answer, Malformed> {
     let record = record(&uid(body)?);
     let response = json!({"uid": record.uid, "allowed": true, "patchType": "JSONPatch", "patch": "W10="});
-    let review = json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "response": response});
+    let review =
+        json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "response": response});
     Ok(Answer { body: serde_json::to_vec(&review).unwrap(), record })
 }
 
 /// Stands in for a bug in the core.
-pub fn panics(body: &[u8], state: &State) -> Result<Answer, Malformed> {
+pub(crate) fn panics(body: &[u8], state: &State) -> Result<Answer, Malformed> {
     if body.windows(8).any(|window| window == b"harmless") {
         return patch(body, state);
     }
@@ -172,7 +174,7 @@ pub fn panics(body: &[u8], state: &State) -> Result<Answer, Malformed> {
 }
 
 /// A planned review's record.
-pub fn record(uid: &str) -> Record {
+pub(crate) fn record(uid: &str) -> Record {
     Record {
         uid: uid.to_owned(),
         namespace: "analytics".to_owned(),
@@ -189,7 +191,8 @@ pub fn record(uid: &str) -> Record {
     }
 }
 
-pub fn uid(body: &[u8]) -> Result<String, Malformed> {
-    let review: Value = serde_json::from_slice(body).map_err(|error| Malformed::NotAReview(error.to_string()))?;
+pub(crate) fn uid(body: &[u8]) -> Result<String, Malformed> {
+    let review: Value =
+        serde_json::from_slice(body).map_err(|error| Malformed::NotAReview(error.to_string()))?;
     review["request"]["uid"].as_str().map(str::to_owned).ok_or(Malformed::NoUid)
 }

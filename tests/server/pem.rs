@@ -8,14 +8,14 @@ use rcgen::{
 };
 
 /// A certificate chain, its key and the root that vouches for it; all PEM.
-pub struct Made {
-    pub root: String,
-    pub chain: String,
-    pub key: KeyPair,
+pub(crate) struct Made {
+    pub(crate) root: String,
+    pub(crate) chain: String,
+    pub(crate) key: KeyPair,
 }
 
 /// A leaf for localhost under a root, with as many intermediates as asked for.
-pub fn chain(intermediates: usize, key: KeyPair) -> Made {
+pub(crate) fn chain(intermediates: usize, key: KeyPair) -> Made {
     let mut issuer = CertifiedIssuer::self_signed(authority("root"), KeyPair::generate().unwrap()).unwrap();
     let root = issuer.pem();
     let mut above = String::new();
@@ -37,19 +37,19 @@ fn authority(name: &str) -> CertificateParams {
     params
 }
 
-pub fn p256() -> KeyPair {
+pub(crate) fn p256() -> KeyPair {
     generate(&PKCS_ECDSA_P256_SHA256)
 }
 
-pub fn p384() -> KeyPair {
+pub(crate) fn p384() -> KeyPair {
     generate(&PKCS_ECDSA_P384_SHA384)
 }
 
-pub fn ed25519() -> KeyPair {
+pub(crate) fn ed25519() -> KeyPair {
     generate(&PKCS_ED25519)
 }
 
-pub fn rsa() -> KeyPair {
+pub(crate) fn rsa() -> KeyPair {
     KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048).unwrap()
 }
 
@@ -58,18 +58,19 @@ fn generate(algorithm: &'static SignatureAlgorithm) -> KeyPair {
 }
 
 /// `EC PRIVATE KEY`, as `openssl ecparam -genkey` writes it.
-pub fn sec1(key: &KeyPair) -> String {
+pub(crate) fn sec1(key: &KeyPair) -> String {
     pem("EC PRIVATE KEY", inner(&key.serialize_der()))
 }
 
 /// `RSA PRIVATE KEY`, as `openssl genrsa -traditional` and cert-manager write it.
-pub fn pkcs1(key: &KeyPair) -> String {
+pub(crate) fn pkcs1(key: &KeyPair) -> String {
     pem("RSA PRIVATE KEY", inner(&key.serialize_der()))
 }
 
-pub fn pem(label: &str, der: &[u8]) -> String {
+pub(crate) fn pem(label: &str, der: &[u8]) -> String {
     let text = STANDARD.encode(der);
-    let lines: Vec<&str> = text.as_bytes().chunks(64).map(|line| std::str::from_utf8(line).unwrap()).collect();
+    let lines: Vec<&str> =
+        text.as_bytes().chunks(64).map(|line| std::str::from_utf8(line).unwrap()).collect();
     format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", lines.join("\n"))
 }
 
@@ -86,12 +87,11 @@ fn inner(pkcs8: &[u8]) -> &[u8] {
 /// The first DER element: its tag, its contents and what follows.
 fn element(der: &[u8]) -> (u8, &[u8], &[u8]) {
     let (tag, first) = (der[0], usize::from(der[1]));
-    let (length, start) = match first {
-        0..=127 => (first, 2),
-        _ => {
-            let bytes = &der[2..2 + (first - 128)];
-            (bytes.iter().fold(0, |length, byte| (length << 8) | usize::from(*byte)), 2 + bytes.len())
-        }
+    let (length, start) = if first < 128 {
+        (first, 2)
+    } else {
+        let bytes = &der[2..2 + (first - 128)];
+        (bytes.iter().fold(0, |length, byte| (length << 8) | usize::from(*byte)), 2 + bytes.len())
     };
     (tag, &der[start..start + length], &der[start + length..])
 }

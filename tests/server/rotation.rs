@@ -110,7 +110,9 @@ async fn the_watch_serves_what_the_files_say_and_counts() {
         tokio::task::yield_now().await;
     }
     assert_eq!(served.expires(), renewed, "the last good pair stays in force");
-    assert!(metrics.encode().unwrap().contains(r#"spark_swap_certificate_reloads_total{outcome="replaced"} 1"#));
+    assert!(
+        metrics.encode().unwrap().contains(r#"spark_swap_certificate_reloads_total{outcome="replaced"} 1"#)
+    );
     watch.abort();
 }
 
