@@ -18,7 +18,8 @@ pub fn serve() {
     let authority = Authority::new(validity).unwrap();
     let issued = authority.issue(&["localhost".to_owned()], validity).unwrap();
     std::fs::write(std::env::args().next_back().unwrap(), authority.certificate_pem()).unwrap();
-    let pair = CertificatePair::from_pem(issued.certificate_pem.as_bytes(), issued.key_pem.as_bytes()).unwrap();
+    let pair =
+        CertificatePair::from_pem(issued.certificate_pem.as_bytes(), issued.key_pem.as_bytes()).unwrap();
     let config = server_config(Arc::new(ServedCertificate::new(pair))).unwrap();
     let constant: Bytes =
         answer(include_bytes!("../data/executor-typical.json"), &State::default()).unwrap().body.into();

@@ -68,7 +68,10 @@ impl Client {
                 let (left, request) = (Arc::clone(&left), Arc::clone(&self.request));
                 tokio::spawn(async move {
                     let mut latencies = Vec::new();
-                    while left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok() {
+                    while left
+                        .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1))
+                        .is_ok()
+                    {
                         latencies.push(connection.call(&request).await);
                     }
                     latencies

@@ -92,14 +92,14 @@ async fn measure(server: &Server, requests: u64, steady: u64) -> Round {
         let before = server.cpu();
         let amount = if connections == 1 { requests / 4 } else { requests };
         let load = client.saturate(connections, amount).await;
-        round.cpu_us[place] = (server.cpu() - before).as_secs_f64() * 1e6 / amount as f64;
+        round.cpu_us[place] = (server.cpu().saturating_sub(before)).as_secs_f64() * 1e6 / amount as f64;
         round.p50_us[place] = load.quantile(0.5);
         round.p99_us[place] = load.quantile(0.99);
         round.per_second = load.per_second();
     }
     let before = server.cpu();
     let load = client.steady(steady, Duration::from_millis(5)).await;
-    round.cpu_us[2] = (server.cpu() - before).as_secs_f64() * 1e6 / steady as f64;
+    round.cpu_us[2] = (server.cpu().saturating_sub(before)).as_secs_f64() * 1e6 / steady as f64;
     round.p50_us[2] = load.quantile(0.5);
     round.p99_us[2] = load.quantile(0.99);
     round
