@@ -33,7 +33,7 @@ pub fn serve() {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build().unwrap();
     runtime.block_on(async {
-        eprintln!(r#"{{"fields":{{"listen":"{}"}}}}"#, listener.local_addr().unwrap());
+        eprintln!(r#"{{"listen":"{}"}}"#, listener.local_addr().unwrap());
         let acceptor = axum_server::accept::TcpConfigAcceptor::new(
             axum_server::accept::TcpSocketConfig::new().nodelay(true),
         );

@@ -65,7 +65,7 @@ impl Server {
             .map(Result::unwrap)
             .find_map(|line| {
                 let entry: serde_json::Value = serde_json::from_str(&line).ok()?;
-                entry.pointer("/fields/listen")?.as_str()?.parse().ok()
+                entry.get("listen")?.as_str()?.parse().ok()
             })
             .expect("the server says where it listens");
         let ready_after = started.elapsed();
