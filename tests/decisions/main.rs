@@ -11,6 +11,12 @@
     clippy::missing_panics_doc
 )]
 
+mod ask;
 mod cluster;
+mod differences;
 mod fixtures;
+mod properties;
+mod random;
+mod reference;
+mod survey;
 mod worked_example;
