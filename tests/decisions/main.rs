@@ -15,6 +15,8 @@ mod ask;
 mod cluster;
 mod differences;
 mod fixtures;
+mod measured;
+mod placed;
 mod properties;
 mod random;
 mod reference;

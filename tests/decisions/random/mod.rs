@@ -6,6 +6,8 @@ mod executors;
 
 use proptest::prelude::*;
 
+use spark_swap::sizing::nodes::Node;
+
 use crate::ask::Case;
 
 const MIB: u64 = 1 << 20;
@@ -42,4 +44,23 @@ fn whole_mib(from: u64, to: u64) -> impl Strategy<Value = u64> {
 
 fn words(words: &'static [&'static str]) -> impl Strategy<Value = String> {
     prop::sample::select(words).prop_map(str::to_owned)
+}
+
+/// A node that joins the cluster later and keeps its label's promise.
+pub fn joining_node(case: &Case) -> impl Strategy<Value = Node> + use<> {
+    let pool = case.class.nodes.selector.get("pool").or(case.ask.node_selector.get("pool")).cloned();
+    let needed = 1_u64..=2000;
+    (clusters::node(), needed, 0..=4096_u64).prop_map(move |(mut node, permille, more)| {
+        node.name = "node-joining".to_owned();
+        node.taints.clear();
+        if let Some(pool) = &pool {
+            node.labels.insert("pool".to_owned(), pool.clone());
+        }
+        let swap = u128::div_ceil(u128::from(node.memory) * u128::from(permille), 1000);
+        node.swap = u64::try_from(swap).unwrap() + more;
+        for key in ["limited", "crio", "nri"] {
+            node.labels.insert(format!("spark-swap.io/{key}-swap-permille"), permille.to_string());
+        }
+        node
+    })
 }

@@ -127,7 +127,8 @@ fn conclude(
     }
     if class.qos_class == QosMode::Guaranteed {
         // Not in so many words: the lowered limit and the swap must hold the peak, and the collector must stay.
-        let holds_peak = planned.peak <= draft.limit + planned.written_swap.unwrap_or(0);
+        let holds_peak = planned.peak <= draft.limit + planned.written_swap.unwrap_or(0)
+            && planned.working_set <= draft.limit;
         let crosses = draft.limit < 1792 * MIB && ask.limit >= 1792 * MIB;
         if !holds_peak || (crosses && !spark::selects_collector(ask)) {
             against.insert(Reason::NotGuaranteed);

@@ -102,13 +102,20 @@ impl<'a> Site<'a> {
         Split { proven, others }
     }
 
+    /// What may be sized with: the smaller of label and actual.
+    pub fn usable(&self, node: &Node) -> u64 {
+        let actual = u128::from(node.swap) * 1000 / u128::from(node.memory);
+        promised(node, self.case.class.swap.via).min(actual as u64)
+    }
+
+    /// The share, up to the class's cap.
+    pub fn capped_share(&self, request: u64, permille: u64) -> u64 {
+        share(request, permille).min(cap(&self.case.class) / PAGE * PAGE)
+    }
+
     /// g(R) on these nodes.
     pub fn promise(&self, request: u64, nodes: &[&Node]) -> u64 {
-        let permille = |node: &&Node| {
-            let actual = u128::from(node.swap) * 1000 / u128::from(node.memory);
-            promised(node, self.case.class.swap.via).min(actual as u64)
-        };
-        share(request, nodes.iter().map(permille).min().unwrap_or(0)).min(cap(&self.case.class) / PAGE * PAGE)
+        self.capped_share(request, nodes.iter().map(|node| self.usable(node)).min().unwrap_or(0))
     }
 
     pub fn ranges_allow(&self, request: u64, limit: u64) -> bool {

@@ -95,17 +95,19 @@ pub fn density(site: &Site<'_>, sizes: &Sizes) -> Tried {
     let working_set =
         ceil(sizes.total, working_set_percent * (100 + class.margin_percent), 10_000) + unswappable;
     let floor = working_set.max(class.minimum_request);
+    let promises: Vec<(u64, u64)> =
+        site.split(0, true).proven.iter().map(|node| (node.memory, site.usable(node))).collect();
     let is_backed = |request: u64| {
-        let proven = site.split(request, true).proven;
-        !proven.is_empty() && request + site.promise(request, &proven) >= sizes.sizing_peak + PAGE
+        let fitting = promises.iter().filter(|(memory, _)| *memory >= request);
+        let least = fitting.map(|(_, permille)| *permille).min();
+        least.is_some_and(|least| request + site.capped_share(request, least) >= sizes.sizing_peak + PAGE)
     };
     let top = ask.request.min(ask.limit - 1) / MIB * MIB;
     let smallest = |from: u64, allows: &dyn Fn(u64) -> bool| {
         (from.div_ceil(MIB) * MIB..=top).step_by(MIB as usize).find(|request| allows(*request))
     };
-    let chosen = smallest(floor, &|request| {
-        is_backed(request) && site.ranges_allow(request, limit_for(ask, class, request))
-    });
+    let is_allowed = |request: u64| site.ranges_allow(request, limit_for(ask, class, request));
+    let chosen = smallest(floor, &|request| is_backed(request) && is_allowed(request));
     let gains = |request: &u64| u128::from(*request) * 100 <= u128::from(ask.request.min(ask.limit)) * 97;
     let Some(request) = chosen.filter(gains) else {
         let gains_without_ranges = smallest(floor, &is_backed).is_some_and(|request| gains(&request));
@@ -115,16 +117,15 @@ pub fn density(site: &Site<'_>, sizes: &Sizes) -> Tried {
         return Tried::fallback([bound], reasons);
     };
     let reasons = site.node_obstacles(request);
-    let alone = [
-        (Bound::WorkingSet, Some(working_set.div_ceil(MIB) * MIB)),
-        (Bound::MinimumRequest, Some(class.minimum_request.div_ceil(MIB) * MIB)),
-        (Bound::PeakOverSwap, smallest(MIB, &is_backed)),
+    // A bound decided where it forbids the next smaller size.
+    let smaller = request - MIB;
+    let deciding = [
+        (Bound::WorkingSet, smaller < working_set),
+        (Bound::MinimumRequest, smaller < class.minimum_request),
+        (Bound::PeakOverSwap, !is_backed(smaller)),
+        (Bound::LimitRange, !is_allowed(smaller)),
     ];
-    let mut bounds: BTreeSet<Bound> =
-        alone.iter().filter(|(_, size)| *size == Some(request)).map(|(bound, _)| *bound).collect();
-    if bounds.is_empty() {
-        bounds.insert(Bound::LimitRange);
-    }
+    let bounds = deciding.iter().filter(|(_, decided)| *decided).map(|(bound, _)| *bound).collect();
     let draft = Draft {
         strategy: Strategy::Density,
         bounds,
