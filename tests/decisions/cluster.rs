@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use spark_swap::admission::decision::{Decision, decide};
 use spark_swap::admission::review;
 use spark_swap::sizing::class::{Strategy, SwapClass};
+use spark_swap::sizing::limit_range::{LimitRange, LimitRangeItem};
 use spark_swap::sizing::nodes::Node;
 use spark_swap::sizing::placement::Taint;
 use spark_swap::sizing::state::{Settings, State, StateParts};
@@ -79,6 +80,66 @@ pub fn review_of(pod: &Value) -> Value {
             "object": pod
         }
     })
+}
+
+/// The document with another value at a JSON pointer; missing objects on the way are made, `null` removes a member.
+pub fn with(mut document: Value, pointer: &str, value: Value) -> Value {
+    let mut place = &mut document;
+    let mut keys = pointer.split('/').skip(1).map(|key| key.replace("~1", "/").replace("~0", "~")).peekable();
+    while let Some(key) = keys.next() {
+        if keys.peek().is_none() && value.is_null() {
+            place.as_object_mut().unwrap().remove(&key);
+            return document;
+        }
+        place = match key.parse::<usize>() {
+            Ok(index) if place.is_array() => &mut place[index],
+            _ => &mut place[key],
+        };
+    }
+    *place = value;
+    document
+}
+
+/// The Spark container's field of the minimal executor.
+pub fn with_container(pod: Value, pointer: &str, value: Value) -> Value {
+    with(pod, &format!("/spec/containers/0{pointer}"), value)
+}
+
+pub fn with_label(pod: Value, key: &str, value: &str) -> Value {
+    with(pod, &format!("/metadata/labels/{}", key.replace('/', "~1")), json!(value))
+}
+
+/// One more variable at the end of the Spark container's env.
+pub fn with_env(mut pod: Value, name: &str, value: &str) -> Value {
+    let env = pod["spec"]["containers"][0]["env"].as_array_mut().unwrap();
+    env.push(json!({"name": name, "value": value}));
+    pod
+}
+
+/// A state with one class, the node of the design's example, and more.
+pub fn example_state(class: SwapClass, more: StateParts) -> State {
+    State::new(
+        StateParts { classes: vec![class], nodes: vec![swap_node("swap-1")], ..more },
+        Settings::default(),
+    )
+}
+
+/// A LimitRange of the namespace `default`, with its one item as the API shows it.
+pub fn limit_range(item: &Value) -> LimitRange {
+    let quantities = |key: &str| {
+        let list = item[key].as_object().into_iter().flatten();
+        list.map(|(name, value)| (name.clone(), value.as_str().unwrap().parse().unwrap())).collect()
+    };
+    LimitRange {
+        namespace: "default".to_owned(),
+        name: "limits".to_owned(),
+        items: vec![LimitRangeItem {
+            kind: item["type"].as_str().unwrap().to_owned(),
+            min: quantities("min"),
+            max: quantities("max"),
+            max_limit_request_ratio: quantities("maxLimitRequestRatio"),
+        }],
+    }
 }
 
 /// Decides for a pod and applies the patch with an independent RFC 6902 implementation.

@@ -12,13 +12,23 @@
 )]
 
 mod ask;
+mod class_choice;
 mod cluster;
+mod density;
 mod differences;
 mod fixtures;
+mod heap_growth;
+mod jvm;
+mod left_alone;
 mod measured;
+mod percent_labels;
 mod placed;
 mod properties;
+mod qos;
 mod random;
+mod recognition;
 mod reference;
+mod rollout;
+mod spark_labels;
 mod survey;
 mod worked_example;
