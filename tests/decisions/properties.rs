@@ -28,7 +28,7 @@ fn cases(cases: u32) -> ProptestConfig {
     ProptestConfig { cases, failure_persistence: None, ..default }
 }
 
-pub fn agrees_with_the_reference(case: &Case) -> Result<(), TestCaseError> {
+fn agrees_with_the_reference(case: &Case) -> Result<(), TestCaseError> {
     let pod = case.ask.pod();
     let (decision, after) = admit(&pod, &case.state());
     let Expected { reasons, planned } = expected(case);
@@ -144,9 +144,10 @@ proptest! {
         let (decision, after) = admit(&case.ask.pod(), &case.state());
         prop_assert_ne!(decision.reason, Reason::ProofFailed);
         patch_is_safe(&case, &decision)?;
-        match &decision.plan {
-            Some(plan) => is_proven(&case, plan, &after)?,
-            None => prop_assert_eq!(after, case.ask.pod()),
+        if let Some(plan) = &decision.plan {
+            is_proven(&case, plan, &after)?;
+        } else {
+            prop_assert_eq!(after, case.ask.pod());
         }
     }
 

@@ -80,7 +80,10 @@ fn crio_node() -> Node {
 
 fn cpu(request: &str, limit: Option<&str>) -> Value {
     let pod = with_container(example(), "/resources/requests/cpu", json!(request));
-    limit.map_or(pod.clone(), |limit| with_container(pod, "/resources/limits/cpu", json!(limit)))
+    match limit {
+        Some(limit) => with_container(pod, "/resources/limits/cpu", json!(limit)),
+        None => pod,
+    }
 }
 
 fn with_collector(pod: Value) -> Value {

@@ -10,7 +10,7 @@ use crate::cluster::{admit, example, with, with_container, with_label};
 fn beside(container: Value, first: bool) -> Value {
     let mut pod = example();
     let containers = pod["spec"]["containers"].as_array_mut().unwrap();
-    containers.insert(if first { 0 } else { 1 }, container);
+    containers.insert(usize::from(!first), container);
     pod
 }
 

@@ -48,10 +48,10 @@ fn words(words: &'static [&'static str]) -> impl Strategy<Value = String> {
 
 /// A node that joins the cluster later and keeps its label's promise.
 pub fn joining_node(case: &Case) -> impl Strategy<Value = Node> + use<> {
-    let pool = case.class.nodes.selector.get("pool").or(case.ask.node_selector.get("pool")).cloned();
+    let pool = case.class.nodes.selector.get("pool").or_else(|| case.ask.node_selector.get("pool")).cloned();
     let needed = 1_u64..=2000;
     (clusters::node(), needed, 0..=4096_u64).prop_map(move |(mut node, permille, more)| {
-        node.name = "node-joining".to_owned();
+        "node-joining".clone_into(&mut node.name);
         node.taints.clear();
         if let Some(pool) = &pool {
             node.labels.insert("pool".to_owned(), pool.clone());
