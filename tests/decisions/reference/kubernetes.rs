@@ -80,12 +80,15 @@ fn is_transient(key: &str) -> bool {
         || key.ends_with("/agent-not-ready")
 }
 
-/// cpu in millicores and memory in bytes of one container: (request, limit) each.
+/// Request and limit.
+pub type Pair = (Option<u64>, Option<u64>);
+
+/// cpu in millicores and memory in bytes of one container.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Usage {
     pub place: Place,
-    pub cpu: (Option<u64>, Option<u64>),
-    pub memory: (Option<u64>, Option<u64>),
+    pub cpu: Pair,
+    pub memory: Pair,
 }
 
 /// The containers of a pod, the Spark container with these resources.
@@ -100,7 +103,7 @@ pub fn usages(ask: &Ask, cpu_limit: Option<u64>, request: u64, limit: u64) -> Ve
 /// `ComputePodQOS`.
 pub fn qos(containers: &[Usage]) -> &'static str {
     let set = |value: Option<u64>| value.filter(|value| *value > 0);
-    let pairs = |of: fn(&Usage) -> (Option<u64>, Option<u64>)| {
+    let pairs = |of: fn(&Usage) -> Pair| {
         containers.iter().map(move |container| {
             let (request, limit) = of(container);
             (set(request), set(limit))
@@ -171,12 +174,12 @@ fn within(limits: &Limits, request: Option<u64>, limit: Option<u64>) -> bool {
 pub fn ranges_allow(
     ranges: &[Range],
     containers: &[Usage],
-    values: fn(&Usage) -> (Option<u64>, Option<u64>),
+    values: fn(&Usage) -> Pair,
     limits: fn(&Range) -> &Limits,
 ) -> bool {
     ranges.iter().all(|range| {
         let (request, limit) = if range.pod {
-            let of = |pick: fn((Option<u64>, Option<u64>)) -> Option<u64>| {
+            let of = |pick: fn(Pair) -> Option<u64>| {
                 let values: Vec<_> =
                     containers.iter().map(|usage| (usage.place, pick(values(usage)))).collect();
                 pod_sum(&values)

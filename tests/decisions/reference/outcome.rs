@@ -6,7 +6,7 @@ use spark_swap::admission::reason::Reason;
 use spark_swap::sizing::bound::Bound;
 use spark_swap::sizing::class::{QosMode, Strategy};
 
-use super::kubernetes as kube;
+use super::kubernetes::{self as kube, Pair};
 use super::site::{MIB, PAGE, Site, cap, is_explicit};
 use super::spark::{self, Sizes};
 use super::strategies::{Draft, Tried, density, heap_growth, labels_may_grow, safety_net};
@@ -21,7 +21,7 @@ pub fn expected(case: &Case) -> Expected {
     let mut tried = try_strategy(&site, &declared);
     let mut reasons = std::mem::take(&mut tried.reasons);
     if let Some(draft) = tried.draft.take() {
-        return conclude(&site, certain, reasons, draft);
+        return conclude(&site, certain, reasons, &draft);
     }
     if tried.fallback.is_empty() {
         reasons.extend(certain);
@@ -35,7 +35,7 @@ pub fn expected(case: &Case) -> Expected {
         reasons.extend(certain);
         return Expected { reasons, planned: None };
     };
-    conclude(&site, certain, reasons, draft)
+    conclude(&site, certain, reasons, &draft)
 }
 
 /// Reasons that hold whatever the strategy comes to.
@@ -106,10 +106,10 @@ fn conclude(
     site: &Site<'_>,
     certain: BTreeSet<Reason>,
     mut reasons: BTreeSet<Reason>,
-    draft: Draft,
+    draft: &Draft,
 ) -> Expected {
     let (ask, class) = (&site.case.ask, &site.case.class);
-    let planned = plan(site, &draft);
+    let planned = plan(site, draft);
     let mut against = certain;
     if planned.written_swap == Some(0) {
         against.insert(Reason::NoSwapNode);
@@ -153,8 +153,8 @@ fn plan(site: &Site<'_>, draft: &Draft) -> Planned {
     let granted = |node: &&spark_swap::sizing::nodes::Node| written_swap.unwrap_or_else(|| kubelet(node));
     let possible_swap = nodes.iter().map(granted).min().unwrap_or(0);
     let is_proven = is_pinned || split.others.is_empty();
-    let cpu_limit =
-        if class.qos_class == QosMode::Guaranteed { guaranteed_cpu(site.case).flatten() } else { None };
+    let guaranteed = class.qos_class == QosMode::Guaranteed;
+    let cpu_limit = guaranteed_cpu(site.case).filter(|limit| guaranteed && ask.cpu.1 != Some(*limit));
     let after = kube::usages(ask, cpu_limit.or(ask.cpu.1), draft.request, draft.limit);
     let qos = kube::qos(&after);
     Planned {
@@ -194,20 +194,18 @@ fn young_mib(case: &Case, heap: Option<u64>) -> Option<u64> {
     (mib > 0 && !spark::sets_young_generation(&case.ask)).then_some(mib as u64)
 }
 
-/// The cpu limit that a Guaranteed pod needs: `None` where it cannot be, `Some(None)` where it is there already.
-fn guaranteed_cpu(case: &Case) -> Option<Option<u64>> {
-    let equal = |(request, limit): (Option<u64>, Option<u64>)| {
-        request.is_some_and(|request| request > 0) && request == limit
-    };
+/// The cpu limit that a Guaranteed pod has; `None` where it cannot be Guaranteed.
+fn guaranteed_cpu(case: &Case) -> Option<u64> {
+    let equal = |(request, limit): Pair| request.is_some_and(|request| request > 0) && request == limit;
     if !case.ask.beside.iter().all(|other| equal(other.cpu) && equal(other.memory)) {
         return None;
     }
-    if equal(case.ask.cpu) {
-        return Some(None);
-    }
     let request = case.ask.cpu.0.filter(|request| *request > 0)?;
+    if equal(case.ask.cpu) {
+        return Some(request);
+    }
     let keeps_collector = (request % 1000 == 0 && request >= 2000) || spark::selects_collector(&case.ask);
     let after = kube::usages(&case.ask, Some(request), case.ask.request, case.ask.limit);
     let allowed = kube::ranges_allow(&case.ranges, &after, |usage| usage.cpu, |range| &range.cpu);
-    (keeps_collector && !case.cpu_limit_quota && allowed).then_some(Some(request))
+    (keeps_collector && !case.cpu_limit_quota && allowed).then_some(request)
 }

@@ -140,7 +140,7 @@ pub fn density(site: &Site<'_>, sizes: &Sizes) -> Tried {
 /// The smallest permille whose swap reaches `target` with this request, and what the class asks for at least.
 fn needed_permille(class: &SwapClass, request: u64, target: u64) -> u64 {
     let enough = |permille: &u64| request + share(request, *permille) >= target;
-    (0..).find(enough).unwrap().max(10 * class.nodes.minimum_swap_percent).max(1)
+    (0..=1_000_000_000).find(enough).unwrap().max(10 * class.nodes.minimum_swap_percent).max(1)
 }
 
 pub fn heap_growth(site: &Site<'_>, sizes: &Sizes) -> Tried {
