@@ -21,7 +21,7 @@ test: check ## everything, on real parts: Kubernetes control plane, kubelet code
 
 demo: ## a captured executor, before and after, over HTTPS; needs nothing but Rust
 	cargo build --locked --quiet
-	examples/demo target/debug/spark-swap
+	cargo run --locked --quiet --example demo -- target/debug/spark-swap
 
 demo-cluster: ## the same with a real control plane and a real Spark driver
 	cargo build --locked --quiet

@@ -51,11 +51,15 @@ fn state() -> State {
         working_set_percent: 50,
         ..SwapClass::built_in()
     };
-    State::new(StateParts { classes: vec![class], nodes: nodes(), ..StateParts::default() }, Settings::default())
+    State::new(
+        StateParts { classes: vec![class], nodes: nodes(), ..StateParts::default() },
+        Settings::default(),
+    )
 }
 
 fn reviews(criterion: &mut Criterion) {
-    for (state_name, state) in [("safety-net, no nodes", State::default()), ("density, 10000 nodes", state())] {
+    for (state_name, state) in [("safety-net, no nodes", State::default()), ("density, 10000 nodes", state())]
+    {
         let mut group = criterion.benchmark_group(format!("review, {state_name}"));
         for (name, body) in REVIEWS {
             let decided = answer(body, &state).unwrap();
@@ -80,8 +84,8 @@ fn lookup(criterion: &mut Criterion) {
     criterion.bench_function("eligible nodes of 10000, warm", |bencher| {
         bencher.iter(|| index.eligible(black_box(&Placement::default())));
     });
+    let mut number = 0_u64;
     criterion.bench_function("eligible nodes of 10000, cold", |bencher| {
-        let mut number = 0_u64;
         bencher.iter(|| {
             number += 1;
             let selector = ("topology.kubernetes.io/zone".into(), format!("zone-{number}").into());

@@ -6,7 +6,7 @@ use crate::sizing::quantity::Quantity;
 use crate::sizing::resources::{ContainerKind, ContainerResources, PodResources};
 use crate::sizing::spark_memory::jvm_size;
 
-use super::pod::{Container, EnvVar, Pod, Spec};
+use super::pod::{Container, Pod, Spec};
 use super::reason::{Note, Reason};
 use super::spark_labels::labelled;
 use super::text::{Scalar, Text};
@@ -53,21 +53,14 @@ pub fn read(
     if heap.is_some_and(|heap| heap >= limit) {
         return Err(Reason::HeapExceedsLimit);
     }
-    let large_pages = flag(spark.container, |option| option == "-XX:+UseLargePages");
+    let options = JavaOptions::read(spark.container);
     Ok(Executor {
         heap,
         received_request: request,
         received_limit: limit,
         labelled: labelled(pod, heap, notes),
-        unswappable: unswappable(spark, large_pages),
-        jvm: JvmFlags {
-            selects_collector: flag(spark.container, |option| {
-                option.starts_with("-XX:+Use") && option.ends_with("GC")
-            }),
-            always_pre_touch: flag(spark.container, |option| option == "-XX:+AlwaysPreTouch"),
-            sets_young_generation: flag(spark.container, sets_young_generation)
-                || java_options(spark.container).any(|variable| variable.literal().is_none()),
-        },
+        unswappable: unswappable(spark, options.uses_large_pages),
+        jvm: options.flags,
         resources,
     })
 }
@@ -161,23 +154,52 @@ fn heap(container: &Container<'_>) -> Option<u64> {
     jvm_size(variable.literal()?)
 }
 
-/// Some JVM option of the container fits, and is not overridden by a later variable of the same name.
-fn flag(container: &Container<'_>, fits: impl Fn(&str) -> bool) -> bool {
-    java_options(container).any(|variable| {
-        variable.literal().is_some_and(|options| options.split_whitespace().any(&fits))
-            && container
-                .last_env(variable.name.as_str())
-                .is_some_and(|(_, last)| std::ptr::eq(last, variable))
-    })
+/// What all JVM options of a container say together.
+#[derive(Default)]
+struct JavaOptions {
+    flags: JvmFlags,
+    uses_large_pages: bool,
 }
 
-/// The variables that hold JVM options.
-fn java_options<'p, 'a>(container: &'p Container<'a>) -> impl Iterator<Item = &'p EnvVar<'a>> {
-    container.env().iter().filter(|variable| {
-        let name = variable.name.as_str();
-        name.starts_with(JAVA_OPT_PREFIX)
-            || matches!(name, "JAVA_TOOL_OPTIONS" | "JDK_JAVA_OPTIONS" | "_JAVA_OPTIONS")
-    })
+impl JavaOptions {
+    fn read(container: &Container<'_>) -> Self {
+        let mut read = Self::default();
+        let variables = container.env().iter().filter(|variable| holds_java_options(variable.name.as_str()));
+        for variable in variables {
+            let Some(options) = variable.literal() else {
+                // Whatever comes from elsewhere may set it, so it is not set twice.
+                read.flags.sets_young_generation = true;
+                continue;
+            };
+            // Most are module options and properties without blanks, which say nothing here.
+            if (options.starts_with("--") || options.starts_with("-D"))
+                && !options.contains(char::is_whitespace)
+            {
+                continue;
+            }
+            let last = container.last_env(variable.name.as_str());
+            if last.is_some_and(|(_, last)| std::ptr::eq(last, variable)) {
+                options.split_whitespace().for_each(|option| read.add(option));
+            }
+        }
+        read
+    }
+
+    fn add(&mut self, option: &str) {
+        match option {
+            "-XX:+AlwaysPreTouch" => self.flags.always_pre_touch = true,
+            "-XX:+UseLargePages" => self.uses_large_pages = true,
+            _ if option.starts_with("-XX:+Use") && option.ends_with("GC") => {
+                self.flags.selects_collector = true;
+            }
+            _ => self.flags.sets_young_generation |= sets_young_generation(option),
+        }
+    }
+}
+
+fn holds_java_options(name: &str) -> bool {
+    name.starts_with(JAVA_OPT_PREFIX)
+        || matches!(name, "JAVA_TOOL_OPTIONS" | "JDK_JAVA_OPTIONS" | "_JAVA_OPTIONS")
 }
 
 fn sets_young_generation(option: &str) -> bool {

@@ -3,10 +3,11 @@
 //! A patch that does not apply rejects the pod even under `failurePolicy: Ignore`. So: `replace` only members that are
 //! there, `add` missing ones to parents that are there, in one operation, and never `test`, `remove`, `move` or `copy`.
 
+use std::collections::BTreeMap;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
-use serde_json::{Map, Value, json};
 
 use crate::sizing::arithmetic::mib;
 use crate::sizing::class::{Backend, Enforcement, SwapClass};
@@ -30,6 +31,91 @@ pub struct Operation {
     pub path: String,
     /// The new value.
     pub value: Value,
+}
+
+/// What an operation writes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum Value {
+    /// A string.
+    Text(String),
+    /// A map of strings.
+    Map(BTreeMap<String, String>),
+    /// An environment variable.
+    Env(NewEnvVar),
+    /// A toleration.
+    Toleration(NewToleration),
+    /// A list of tolerations.
+    Tolerations(Vec<NewToleration>),
+    /// One requirement on a node label.
+    Expression(NewExpression),
+    /// A list of requirements.
+    Expressions([NewExpression; 1]),
+    /// A whole required node selector.
+    NodeSelector(NewNodeSelector),
+    /// A whole node affinity.
+    NodeAffinity(NewNodeAffinity),
+    /// A whole affinity.
+    Affinity(NewAffinity),
+}
+
+/// An environment variable with a literal value.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct NewEnvVar {
+    name: String,
+    value: String,
+}
+
+/// A toleration without its empty members.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NewToleration {
+    #[serde(skip_serializing_if = "str::is_empty")]
+    key: String,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    operator: String,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    value: String,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    effect: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    toleration_seconds: Option<i64>,
+}
+
+/// `key operator value`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct NewExpression {
+    key: &'static str,
+    operator: &'static str,
+    values: [String; 1],
+}
+
+/// A node selector of one term.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NewNodeSelector {
+    node_selector_terms: [NewTerm; 1],
+}
+
+/// A term of one requirement.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NewTerm {
+    match_expressions: [NewExpression; 1],
+}
+
+/// A node affinity with only its required part.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NewNodeAffinity {
+    required_during_scheduling_ignored_during_execution: NewNodeSelector,
+}
+
+/// An affinity with only a node affinity.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NewAffinity {
+    node_affinity: NewNodeAffinity,
 }
 
 /// The operations that turn the pod into what the plan says. An Audit plan is only recorded.
@@ -85,9 +171,9 @@ impl Patch<'_, '_> {
     fn member(&mut self, map_path: &str, map: Option<&TextMap<'_>>, key: &str, value: String) {
         let path = self.container_path(map_path);
         match map.map(|map| map.get(key)) {
-            None => self.push("add", path, json!({ key: value })),
-            Some(None) => self.push("add", format!("{path}/{key}"), Value::String(value)),
-            Some(Some(_)) => self.push("replace", format!("{path}/{key}"), Value::String(value)),
+            None => self.push("add", path, Value::Map(BTreeMap::from([(key.to_owned(), value)]))),
+            Some(None) => self.push("add", format!("{path}/{key}"), Value::Text(value)),
+            Some(Some(_)) => self.push("replace", format!("{path}/{key}"), Value::Text(value)),
         }
     }
 
@@ -97,14 +183,14 @@ impl Patch<'_, '_> {
             && let Some((place, _)) = container.last_env(HEAP_ENV)
         {
             let path = self.container_path(&format!("env/{place}/value"));
-            self.push("replace", path, Value::String(format!("{}m", mib(heap.to))));
+            self.push("replace", path, Value::Text(format!("{}m", mib(heap.to))));
         }
         if let Some(size) = plan.young_generation_mib
             && let Some(number) = next_java_opt(container)
         {
             let path = self.container_path("env/-");
             let name = format!("{JAVA_OPT_PREFIX}{number}");
-            self.push("add", path, json!({ "name": name, "value": format!("-Xmn{size}m") }));
+            self.push("add", path, Value::Env(NewEnvVar { name, value: format!("-Xmn{size}m") }));
         }
     }
 
@@ -112,21 +198,25 @@ impl Patch<'_, '_> {
         let spec = self.spark.spec;
         match spec.node_selector.as_ref() {
             None if class.nodes.selector.is_empty() => {}
-            None => self.push("add", "/spec/nodeSelector", json!(class.nodes.selector)),
+            None => self.push("add", "/spec/nodeSelector", Value::Map(class.nodes.selector.clone())),
             Some(own) => {
                 for (key, value) in class.nodes.selector.iter().filter(|(key, _)| own.get(key).is_none()) {
-                    self.push("add", format!("/spec/nodeSelector/{}", escape(key)), json!(value));
+                    self.push(
+                        "add",
+                        format!("/spec/nodeSelector/{}", escape(key)),
+                        Value::Text(value.clone()),
+                    );
                 }
             }
         }
         let tolerations = missing_tolerations(spec, &class.nodes);
         if spec.tolerations.is_some() {
             for toleration in tolerations {
-                self.push("add", "/spec/tolerations/-", toleration_json(toleration));
+                self.push("add", "/spec/tolerations/-", Value::Toleration(NewToleration::from(toleration)));
             }
         } else if !tolerations.is_empty() {
-            let list = tolerations.into_iter().map(toleration_json).collect();
-            self.push("add", "/spec/tolerations", Value::Array(list));
+            let list = tolerations.into_iter().map(NewToleration::from).collect();
+            self.push("add", "/spec/tolerations", Value::Tolerations(list));
         }
         if plan.is_pinned {
             self.pin(class.swap.via, plan.needed_permille);
@@ -137,35 +227,39 @@ impl Patch<'_, '_> {
     fn pin(&mut self, backend: Backend, needed_permille: u64) {
         const REQUIRED: &str = "requiredDuringSchedulingIgnoredDuringExecution";
         let spec = self.spark.spec;
-        let expression = json!({
-            "key": backend.evidence_label(),
-            "operator": "Gt",
-            "values": [needed_permille.saturating_sub(1).to_string()],
-        });
-        let filled: Vec<(usize, &WireTerm<'_>)> = required_terms(spec)
-            .unwrap_or_default()
-            .iter()
-            .enumerate()
-            .filter(|(_, term)| !is_empty(term))
-            .collect();
-        if filled.is_empty() {
-            let terms = json!({ "nodeSelectorTerms": [{ "matchExpressions": [expression] }] });
-            let node_affinity = spec.affinity.as_ref().map(|affinity| affinity.node_affinity.is_some());
-            match node_affinity {
-                None => self.push("add", "/spec/affinity", json!({ "nodeAffinity": { REQUIRED: terms } })),
-                Some(false) => self.push("add", "/spec/affinity/nodeAffinity", json!({ REQUIRED: terms })),
-                Some(true) => self.push("add", format!("/spec/affinity/nodeAffinity/{REQUIRED}"), terms),
+        let expression = NewExpression {
+            key: backend.evidence_label(),
+            operator: "Gt",
+            values: [needed_permille.saturating_sub(1).to_string()],
+        };
+        let mut is_written = false;
+        for (place, term) in required_terms(spec).unwrap_or_default().iter().enumerate() {
+            // An empty term matches nothing and must stay so.
+            if is_empty(term) {
+                continue;
             }
-            return;
-        }
-        for (place, term) in filled {
+            is_written = true;
             let path =
                 format!("/spec/affinity/nodeAffinity/{REQUIRED}/nodeSelectorTerms/{place}/matchExpressions");
             if term.match_expressions.is_some() {
-                self.push("add", format!("{path}/-"), expression.clone());
+                self.push("add", path + "/-", Value::Expression(expression.clone()));
             } else {
-                self.push("add", path, json!([expression]));
+                self.push("add", path, Value::Expressions([expression.clone()]));
             }
+        }
+        if is_written {
+            return;
+        }
+        let required = NewNodeSelector { node_selector_terms: [NewTerm { match_expressions: [expression] }] };
+        if spec.affinity.as_ref().is_some_and(|affinity| affinity.node_affinity.is_some()) {
+            let path = format!("/spec/affinity/nodeAffinity/{REQUIRED}");
+            return self.push("add", path, Value::NodeSelector(required));
+        }
+        let node_affinity = NewNodeAffinity { required_during_scheduling_ignored_during_execution: required };
+        if spec.affinity.is_some() {
+            self.push("add", "/spec/affinity/nodeAffinity", Value::NodeAffinity(node_affinity));
+        } else {
+            self.push("add", "/spec/affinity", Value::Affinity(NewAffinity { node_affinity }));
         }
     }
 
@@ -201,12 +295,10 @@ impl Patch<'_, '_> {
         let has_map = self.pod.metadata.as_ref().is_some_and(|metadata| metadata.annotations.is_some());
         if has_map {
             for (key, value) in annotations {
-                self.push("add", format!("/metadata/annotations/{}", escape(&key)), Value::String(value));
+                self.push("add", format!("/metadata/annotations/{}", escape(&key)), Value::Text(value));
             }
         } else {
-            let map: Map<String, Value> =
-                annotations.into_iter().map(|(key, value)| (key, Value::String(value))).collect();
-            self.push("add", "/metadata/annotations", Value::Object(map));
+            self.push("add", "/metadata/annotations", Value::Map(annotations.into_iter().collect()));
         }
     }
 
@@ -223,20 +315,14 @@ fn is_empty(term: &WireTerm<'_>) -> bool {
     [&term.match_expressions, &term.match_fields].into_iter().flatten().all(Vec::is_empty)
 }
 
-fn toleration_json(toleration: &Toleration<'_>) -> Value {
-    let texts = [
-        ("key", &toleration.key),
-        ("operator", &toleration.operator),
-        ("value", &toleration.value),
-        ("effect", &toleration.effect),
-    ];
-    let mut map: Map<String, Value> = texts
-        .into_iter()
-        .filter(|(_, text)| !text.is_empty())
-        .map(|(key, text)| (key.to_owned(), Value::String(text.to_string())))
-        .collect();
-    if let Some(seconds) = toleration.seconds {
-        map.insert("tolerationSeconds".to_owned(), Value::from(seconds));
+impl From<&Toleration<'_>> for NewToleration {
+    fn from(toleration: &Toleration<'_>) -> Self {
+        Self {
+            key: toleration.key.to_string(),
+            operator: toleration.operator.to_string(),
+            value: toleration.value.to_string(),
+            effect: toleration.effect.to_string(),
+            toleration_seconds: toleration.seconds,
+        }
     }
-    Value::Object(map)
 }

@@ -109,6 +109,13 @@ impl Object {
     }
 }
 
+impl Found {
+    fn problem(name: &str, path: &str, problem: String) -> Self {
+        let problem = Problem { path: path.to_owned(), problem };
+        Self { identity: None, name: name.to_owned(), object: Err(vec![problem]) }
+    }
+}
+
 /// What the items of a typed list (`NodeList`) may leave out.
 #[derive(Clone, Copy, Default)]
 struct ItemType<'a> {
@@ -125,12 +132,8 @@ fn read_any(value: &Value, item_type: ItemType<'_>, place: &str, found: &mut Vec
             }
             _ => format!("expected an object, found {}", describe(value)),
         };
-        let path = if value.is_object() { "kind" } else { "" }.to_owned();
-        return found.push(Found {
-            identity: None,
-            name: place.to_owned(),
-            object: Err(vec![Problem { path, problem }]),
-        });
+        let path = if value.is_object() { "kind" } else { "" };
+        return found.push(Found::problem(place, path, problem));
     };
     let version = member("apiVersion").or(item_type.version);
     if kind.ends_with("List") && (kind == "List" || value.get("items").is_some()) {
@@ -138,11 +141,9 @@ fn read_any(value: &Value, item_type: ItemType<'_>, place: &str, found: &mut Vec
     }
     let known = |candidate: &Kind| candidate.as_str() == kind;
     let Some(known) = Kind::ALL.iter().copied().find(known) else {
-        return found.extend(nearly_known(kind, version).map(|problem| Found {
-            identity: None,
-            name: name_of(value).map_or_else(|| place.to_owned(), str::to_owned),
-            object: Err(vec![Problem { path: "kind".to_owned(), problem }]),
-        }));
+        let name = name_of(value).unwrap_or(place);
+        return found
+            .extend(nearly_known(kind, version).map(|problem| Found::problem(name, "kind", problem)));
     };
     let identity = name_of(value).map(|name| Identity {
         kind: known,
@@ -175,11 +176,7 @@ fn read_list(value: &Value, kind: &str, version: Option<&str>, place: &str, foun
         None | Some(Value::Null) => {}
         Some(other) => {
             let problem = format!("expected a list, found {}", describe(other));
-            found.push(Found {
-                identity: None,
-                name: place.to_owned(),
-                object: Err(vec![Problem { path: "items".to_owned(), problem }]),
-            });
+            found.push(Found::problem(place, "items", problem));
         }
     }
 }

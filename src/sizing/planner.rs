@@ -39,11 +39,11 @@ pub fn plan(
 
 /// The eligible nodes as the class sees them.
 struct EligibleNodes<'a> {
-    /// Nodes with usable evidence.
-    proven: Vec<&'a NodeShape>,
-    /// Nodes without.
-    unproven: Vec<&'a NodeShape>,
+    shapes: &'a [NodeShape],
+    /// What the nodes with evidence promise.
     supply: Supply,
+    /// The most memory of a node without evidence; 0 when every node has some.
+    largest_unproven: u64,
 }
 
 impl<'a> EligibleNodes<'a> {
@@ -53,24 +53,45 @@ impl<'a> EligibleNodes<'a> {
         if needs_nodes && !site.nodes_are_known {
             return Err(Reason::NodesUnknown);
         }
-        let has_evidence =
-            |shape: &&NodeShape| shape.has_evidence(class.swap.via, class.nodes.minimum_swap_percent);
-        let (proven, unproven): (Vec<_>, Vec<_>) = site.shapes.iter().partition(has_evidence);
+        let mut proven = Vec::with_capacity(site.shapes.len());
+        let mut largest_unproven = 0;
+        for shape in site.shapes {
+            if is_proven(shape, terms) {
+                proven.push((shape.memory, shape.usable_permille(class.swap.via)));
+            } else {
+                largest_unproven = shape.memory.max(largest_unproven);
+            }
+        }
         let nothing_matches = if terms.needs_evidence() { proven.is_empty() } else { site.shapes.is_empty() };
         if site.nodes_are_known && nothing_matches {
             return Err(nothing_to_land_on(terms, site));
         }
-        let supply = Supply::new(
-            proven.iter().map(|shape| (shape.memory, shape.usable_permille(class.swap.via))),
-            class.swap.max_per_executor,
-        );
-        Ok(Self { proven, unproven, supply })
+        let supply = Supply::new(proven, class.swap.max_per_executor);
+        Ok(Self { shapes: site.shapes, supply, largest_unproven })
     }
 
     /// A node without evidence could take a request of this size.
     fn some_unproven_holds(&self, request: u64) -> bool {
-        self.unproven.iter().any(|shape| shape.memory >= request)
+        self.largest_unproven >= request.max(1)
     }
+
+    /// The nodes on which a plan may land.
+    fn landing<'e>(
+        &'e self,
+        terms: &'e Terms<'_>,
+        is_confined: bool,
+        request: u64,
+    ) -> impl Iterator<Item = &'a NodeShape> + use<'e, 'a> {
+        let via = terms.class.swap.via;
+        let least = terms.class.nodes.minimum_swap_percent;
+        self.shapes
+            .iter()
+            .filter(move |shape| shape.memory >= request && (!is_confined || shape.has_evidence(via, least)))
+    }
+}
+
+fn is_proven(shape: &NodeShape, terms: &Terms<'_>) -> bool {
+    shape.has_evidence(terms.class.swap.via, terms.class.nodes.minimum_swap_percent)
 }
 
 fn nothing_to_land_on(terms: &Terms<'_>, site: &Site<'_>) -> Reason {
@@ -192,17 +213,14 @@ fn finish(
     if backend.is_explicit() && !is_confined && eligible.some_unproven_holds(sizes.request) {
         return Err(nothing_to_land_on(terms, site));
     }
-    let landing: Vec<&NodeShape> =
-        if is_confined { eligible.proven.clone() } else { site.shapes.iter().collect() };
-    let landing: Vec<&NodeShape> =
-        landing.into_iter().filter(|shape| shape.memory >= sizes.request).collect();
-    if site.nodes_are_known && (landing.is_empty() || landing.iter().all(|shape| shape.swap == 0)) {
+    let landing = || eligible.landing(terms, is_confined, sizes.request);
+    if site.nodes_are_known && landing().all(|shape| shape.swap == 0) {
         return Err(nothing_to_land_on(terms, site));
     }
 
-    let grant = |shape: &&NodeShape| granted_swap(sizes.request, shape.memory, shape.swap);
-    let worst = landing.iter().min_by_key(|shape| (grant(shape), shape.memory, &shape.name)).copied();
-    let computed = worst.map_or(0, |shape| grant(&shape));
+    let grant = |shape: &NodeShape| granted_swap(sizes.request, shape.memory, shape.swap);
+    let worst = landing().min_by_key(|shape| (grant(shape), shape.memory, &shape.name));
+    let computed = worst.map_or(0, grant);
     let written_swap = backend.is_explicit().then(|| {
         class.swap.max_per_executor.map_or(computed, |cap| computed.min(super::kubelet::floor_to_page(cap)))
     });
@@ -210,7 +228,7 @@ fn finish(
         return Err(Reason::NoSwapNode);
     }
     let possible_swap = written_swap.unwrap_or(computed);
-    let is_proven = landing.iter().all(|shape| shape.has_evidence(backend, 0));
+    let is_proven = landing().all(|shape| shape.has_evidence(backend, 0));
     let expected_swap = if is_proven { possible_swap } else { 0 };
     if received_qos == QosClass::Guaranteed && class.qos_class == QosMode::Burstable && expected_swap == 0 {
         return Err(Reason::WouldLoseGuaranteed);
@@ -235,7 +253,7 @@ fn finish(
     if is_guaranteed && qos_class != QosClass::Guaranteed {
         return Err(Reason::NotGuaranteed);
     }
-    let smallest_memory = landing.iter().map(|shape| shape.memory).min();
+    let smallest_memory = landing().map(|shape| shape.memory).min();
     let heap = executor.heap.map(|from| Change { from, to: sizes.demand.heap.unwrap_or(from) });
     Ok(Plan {
         class: class.name.clone(),

@@ -14,8 +14,7 @@ pub struct Supply {
 
 impl Supply {
     /// From (M, usable permille) of each node shape and the backend's cap.
-    pub fn new(nodes: impl Iterator<Item = (u64, u64)>, cap: Option<u64>) -> Self {
-        let mut steps: Vec<(u64, u64)> = nodes.collect();
+    pub fn new(mut steps: Vec<(u64, u64)>, cap: Option<u64>) -> Self {
         steps.sort_unstable();
         let mut smallest = u64::MAX;
         for (_, permille) in steps.iter_mut().rev() {

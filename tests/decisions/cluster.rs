@@ -9,7 +9,6 @@ use spark_swap::sizing::placement::Taint;
 use spark_swap::sizing::state::{Settings, State, StateParts};
 
 pub const GIB: u64 = 1 << 30;
-pub const MIB: u64 = 1 << 20;
 pub const EVIDENCE: &str = "spark-swap.io/limited-swap-permille";
 
 /// A class with a strategy, everything else by default, that is the default class.

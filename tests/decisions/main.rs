@@ -2,6 +2,10 @@
 #![allow(
     missing_docs,
     unreachable_pub,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
     clippy::as_conversions,
     clippy::missing_panics_doc
