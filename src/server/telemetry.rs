@@ -37,7 +37,7 @@ pub fn init(format: LogFormat, levels: Targets) -> Result<(), TryInitError> {
 
 /// Reads log levels: a level, or `module=level`, separated by commas.
 pub fn parse_levels(text: &str) -> Result<Targets, String> {
-    let is_level = |level: &str| level.parse::<LevelFilter>().is_ok();
+    let is_level = |level: &str| !level.is_empty() && level.parse::<LevelFilter>().is_ok();
     let fits = text.split(',').all(|directive| match directive.split_once('=') {
         None => is_level(directive),
         Some((module, level)) => !module.is_empty() && is_level(level),
