@@ -49,7 +49,9 @@ fn main() -> Outcome<()> {
         labels.insert("spark-swap.io/class".to_owned(), json!("batch"));
     }
     show(&batch, &post(&client, &address, &batch)?)?;
-    println!("\nThe full arithmetic: {binary} explain -f {EXECUTOR} --state examples/classes --state examples/state");
+    println!(
+        "\nThe full arithmetic: {binary} explain -f {EXECUTOR} --state examples/classes --state examples/state"
+    );
     Ok(())
 }
 
@@ -134,13 +136,14 @@ fn show(pod: &Value, response: &Value) -> Outcome<()> {
     if !patch.is_empty() {
         json_patch::patch(&mut patched, &serde_json::from_slice::<json_patch::Patch>(&patch)?)?;
     }
-    let plan: Value =
-        serde_json::from_str(&text(&patched, "/metadata/annotations/spark-swap.io~1plan")).unwrap_or_default();
+    let plan: Value = serde_json::from_str(&text(&patched, "/metadata/annotations/spark-swap.io~1plan"))
+        .unwrap_or_default();
     let size = |pointer: &str| {
         let bytes = plan.pointer(pointer).and_then(Value::as_u64).unwrap_or_default();
         Quantity::from_bytes(bytes).to_string()
     };
-    let resource = |pod: &Value, part: &str| text(pod, &format!("/spec/containers/0/resources/{part}/memory"));
+    let resource =
+        |pod: &Value, part: &str| text(pod, &format!("/spec/containers/0/resources/{part}/memory"));
     let row = |what: &str, before: &str, after: &str| println!("  {what:<16}{before:>12}{after:>12}");
     row("", "before", "after");
     row("memory request", &resource(pod, "requests"), &resource(&patched, "requests"));
@@ -149,12 +152,21 @@ fn show(pod: &Value, response: &Value) -> Outcome<()> {
     row("swap, proven", "0", &size("/expectedSwap"));
     row("swap, possible", "0", &size("/possibleSwap"));
     let bound = text(response, "/auditAnnotations/bound");
-    println!("\n  class {}, strategy {}", text(response, "/auditAnnotations/class"), text(&plan, "/strategy"));
+    println!(
+        "\n  class {}, strategy {}",
+        text(response, "/auditAnnotations/class"),
+        text(&plan, "/strategy")
+    );
     for (word, sentence) in Reason::ALL
         .iter()
         .filter(|known| known.as_str() == reason)
         .map(|known| (known.as_str(), known.text()))
-        .chain(Bound::ALL.iter().filter(|known| known.as_str() == bound).map(|known| (known.as_str(), known.text())))
+        .chain(
+            Bound::ALL
+                .iter()
+                .filter(|known| known.as_str() == bound)
+                .map(|known| (known.as_str(), known.text())),
+        )
     {
         println!("  {word}: {sentence}");
     }
