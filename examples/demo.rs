@@ -40,7 +40,7 @@ fn main() -> Outcome<()> {
 
     let executor: Value = serde_json::from_slice(&std::fs::read(EXECUTOR)?)?;
     println!("An executor exactly as Spark 4.3.0 posted it ({EXECUTOR}):");
-    println!("the built-in class, which every executor gets that names none:\n");
+    println!("the default class, which every executor gets that names none:\n");
     show(&executor, &post(&client, &address, &executor)?)?;
 
     println!("\nThe same with --conf spark.kubernetes.executor.label.spark-swap.io/class=batch:\n");
@@ -71,11 +71,14 @@ impl Drop for Stop {
 fn ready_address(server: &mut Child) -> Outcome<String> {
     let log = BufReader::new(server.stderr.take().ok_or("no log")?);
     let mut seen = String::new();
-    for line in log.lines() {
-        let line = line?;
+    let mut lines = log.lines();
+    while let Some(line) = lines.next().transpose()? {
         let entry: Value = serde_json::from_str(&line).unwrap_or_default();
-        if let Some(address) = entry.pointer("/fields/listen").and_then(Value::as_str) {
-            return Ok(address.to_owned());
+        if let Some(address) = entry.get("listen").and_then(Value::as_str) {
+            let address = address.to_owned();
+            // The log goes on; somebody must read it.
+            std::thread::spawn(move || lines.for_each(drop));
+            return Ok(address);
         }
         seen.push_str(&line);
     }

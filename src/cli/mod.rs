@@ -1,10 +1,111 @@
-//! The command line: one file per command.
+//! The command line: one file per command. The `--help` texts are the manual.
 
+pub mod certs;
+pub mod duration;
 pub mod executor_memory;
 pub mod executor_pod;
 pub mod explain;
+pub mod files;
 pub mod java_properties;
+pub mod manifests;
 pub mod node_flag;
+pub mod serve;
 pub mod sizes;
 pub mod spark_conf;
 pub mod table;
+
+use std::fmt::Display;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Turns Kubernetes node swap into memory for Spark executors.
+///
+/// spark-swap is a mutating admission webhook: it right-sizes the memory request, the limit and the QoS class of Spark
+/// executor pods so that the kubelet grants them swap, and proves before scheduling that the result fits. The same
+/// decisions can be looked at without a cluster.
+#[derive(Debug, Parser)]
+#[command(name = "spark-swap", version, after_help = EXIT_CODES, max_term_width = 100)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  fine
+  1  the answer is no, or the server ended before every request was answered
+  2  bad input; the message says what and where";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Serve(Box<serve::Serve>),
+    Explain(Box<explain::ExplainArgs>),
+    Manifests(manifests::Manifests),
+    Certs(certs::Certs),
+}
+
+/// Runs the command that the process was started with.
+pub fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Serve(serve) => serve.run(),
+        Command::Explain(args) => explain::run(&args, io::stdin(), &mut io::stdout())
+            .map_err(|error| Failure::BadInput(format!("{error:#}"))),
+        Command::Manifests(manifests) => manifests.run(),
+        Command::Certs(certs) => certs.run(),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
+
+/// Why a command did not succeed.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// The answer is no: exit code 1. An empty message: everything was said already.
+    No(String),
+    /// Bad input: exit code 2. The message says what and where, a problem a line.
+    BadInput(String),
+}
+
+impl Failure {
+    /// Bad input: `what` is a flag or file, `problem` what is wrong with it.
+    pub fn bad_input(what: impl Display, problem: impl Display) -> Self {
+        Self::BadInput(format!("{what}: {problem}"))
+    }
+
+    fn report(self) -> ExitCode {
+        let (code, message) = match self {
+            Self::No(message) => (1, message),
+            Self::BadInput(message) => (2, message),
+        };
+        for line in message.lines() {
+            // Nobody is left to tell if this fails.
+            drop(writeln!(io::stderr(), "error: {line}"));
+        }
+        ExitCode::from(code)
+    }
+}
+
+/// Writes to stdout. A reader that has seen enough (`| head`) is not an error.
+pub fn print(text: &str) -> Result<(), Failure> {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::bad_input("stdout", error)),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

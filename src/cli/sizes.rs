@@ -40,11 +40,12 @@ pub fn difference(from: u64, to: u64) -> String {
     }
 }
 
-/// Thousandths as a decimal: 1020 is `1.020`.
-pub fn thousandths(value: u64) -> String {
-    let whole = value.checked_div(1000).unwrap_or(0);
-    let rest = value.checked_rem(1000).unwrap_or(0);
-    format!("{whole}.{rest:03}")
+/// One size by another, rounded down to five decimals: `1.02013`.
+pub fn ratio(size: u64, by: u64) -> String {
+    let scaled = u128::from(size).saturating_mul(100_000).checked_div(u128::from(by)).unwrap_or(0);
+    let whole = scaled.checked_div(100_000).unwrap_or(0);
+    let rest = scaled.checked_rem(100_000).unwrap_or(0);
+    format!("{whole}.{rest:05}")
 }
 
 fn scaled(bytes: u64, unit: u64, suffix: &str) -> String {
@@ -80,6 +81,7 @@ mod tests {
         assert_eq!(both(u64::MAX), "17592186044416.00Mi (17179869184.00Gi)");
         assert_eq!(difference(9011 << 20, 6008 << 20), "-3003Mi");
         assert_eq!(difference(1, 1), "");
-        assert_eq!(thousandths(1020), "1.020");
+        assert_eq!(ratio(9011, 9010), "1.00011");
+        assert_eq!(ratio(1, 0), "0.00000");
     }
 }

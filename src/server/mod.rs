@@ -1,1 +1,126 @@
-//! The HTTPS server.
+//! The server: HTTPS for the API server, plain HTTP for probes and metrics, around the pure [`crate::admission`].
+//!
+//! [`Server::run`] takes bound listeners and futures for the shutdown, so that tests run it in-process on port 0.
+//! [`mutate`] answers reviews, within [`limits`]; [`tls`] holds the certificate, which comes from [`certificate`]
+//! (self-made) or [`certificate_files`]; [`state_reload`] renews the state; [`drain`] ends the process without losing a request.
+
+pub mod admin;
+mod body;
+pub mod certificate;
+pub mod certificate_files;
+pub mod drain;
+mod https;
+pub mod limits;
+pub mod metrics;
+pub mod mutate;
+pub mod readiness;
+pub mod state_reload;
+pub mod telemetry;
+pub mod tls;
+
+use std::io;
+use std::net::TcpListener;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use axum_server::Handle;
+use tokio::task::JoinError;
+use tracing::error;
+
+use self::admin::Admin;
+use self::drain::{DrainTimes, Ended};
+use self::limits::Limits;
+use self::metrics::Metrics;
+use self::mutate::{AnswerFn, Mutate};
+use self::readiness::Readiness;
+use self::tls::ServedCertificate;
+use crate::sizing::state::State;
+
+/// Everything a server is made of.
+#[derive(Debug)]
+pub struct Server {
+    /// The bound socket of the webhook.
+    pub https: TcpListener,
+    /// The bound socket of probes and metrics.
+    pub admin: TcpListener,
+    /// The certificate, which may be replaced while the server runs.
+    pub certificate: Arc<ServedCertificate>,
+    /// The state, which may be replaced while the server runs.
+    pub state: Arc<ArcSwap<State>>,
+    /// The pure core.
+    pub answer: AnswerFn,
+    /// Counts what happens.
+    pub metrics: Arc<Metrics>,
+    /// Whether requests are wanted.
+    pub readiness: Arc<Readiness>,
+    /// The bounds.
+    pub limits: Limits,
+    /// How long the end takes.
+    pub drain: DrainTimes,
+}
+
+impl Server {
+    /// Serves until `shutdown` resolves and the drain after it is over, or until `abort` resolves.
+    pub async fn run(
+        self,
+        shutdown: impl Future<Output = ()>,
+        abort: impl Future<Output = ()>,
+    ) -> Result<Ended, ServeError> {
+        let Self { https, admin, certificate, state, answer, metrics, readiness, limits, drain } = self;
+        let config = tls::server_config(Arc::clone(&certificate))?;
+        let router = Mutate::new(answer, state, Arc::clone(&metrics), limits).router(Arc::clone(&readiness));
+        let probes = Admin { metrics: Arc::clone(&metrics), readiness: Arc::clone(&readiness), certificate };
+
+        let https_handle = Handle::new();
+        let admin_handle = Handle::new();
+        // Tasks of their own, so that connections are accepted by the workers and not by the thread that waits here.
+        let serve = https::serve(https, config, router, limits, Arc::clone(&metrics), https_handle.clone());
+        let mut https = tokio::spawn(serve);
+        let mut admin = tokio::spawn(admin::serve(admin, probes.router(), admin_handle.clone()));
+
+        let ended = tokio::select! {
+            biased;
+            () = abort => Ok(Ended::Aborted),
+            result = &mut https => match result {
+                Ok(Ok(())) if readiness.is_draining() => Ok(Ended::Drained),
+                result => Err(ServeError::stopped("https", result)),
+            },
+            result = &mut admin => Err(ServeError::stopped("admin", result)),
+            ended = drain::lead_out(shutdown, &readiness, &https_handle, &metrics, drain) => Ok(ended),
+        };
+        for (handle, task) in [(https_handle, https), (admin_handle, admin)] {
+            handle.shutdown();
+            if !task.is_finished() && task.await.is_err() {
+                error!("a server task panicked while it was ending");
+            }
+        }
+        ended
+    }
+}
+
+/// The server could not start or stopped by itself.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// TLS cannot be set up.
+    #[error("TLS: {0}")]
+    Tls(#[from] rustls::Error),
+    /// A port is not served any more.
+    #[error("the {port} port: {problem}")]
+    Stopped {
+        /// `https` or `admin`.
+        port: &'static str,
+        /// Why.
+        problem: String,
+    },
+}
+
+impl ServeError {
+    fn stopped(port: &'static str, result: Result<io::Result<()>, JoinError>) -> Self {
+        let problem = match result {
+            Ok(Ok(())) => "stopped by itself".to_owned(),
+            Ok(Err(error)) => error.to_string(),
+            Err(error) => error.to_string(),
+        };
+        Self::Stopped { port, problem }
+    }
+}

@@ -16,7 +16,7 @@ enum Command {
 }
 
 /// What the command prints, or why it exits with 2.
-pub fn explain<'a>(args: impl IntoIterator<Item = &'a str>, stdin: &str) -> Result<String, String> {
+pub(crate) fn explain<'a>(args: impl IntoIterator<Item = &'a str>, stdin: &str) -> Result<String, String> {
     let args = ["spark-swap", "explain"].into_iter().chain(args);
     let cli = Cli::try_parse_from(args).map_err(|error| error.render().to_string())?;
     let Command::Explain(args) = cli.command;

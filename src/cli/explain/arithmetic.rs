@@ -3,7 +3,7 @@
 use super::{Explained, nodes};
 use crate::admission::decision::Decision;
 use crate::cli::executor_memory::ExecutorMemory;
-use crate::cli::sizes::{both, exact, gi, mi, thousandths};
+use crate::cli::sizes::{both, exact, gi, mi, ratio};
 use crate::cli::table::{Align, Table};
 use crate::sizing::bound::Bound;
 use crate::sizing::class::{LimitMode, Strategy, SwapClass};
@@ -92,11 +92,9 @@ fn promise(rows: &mut Rows, decision: &Decision, plan: &Plan) {
     let request = plan.request.to;
     rows.size("R", "request", request, "the bounds below");
     let Some(promise) = plan.promise else {
-        return rows.note(
-            "p",
-            "promised",
-            "no eligible node with evidence can hold R, so nothing is promised",
-        );
+        let why =
+            if decision.shapes.is_empty() { "no node is known" } else { "no node with evidence can hold R" };
+        return rows.note("p", "promised", &format!("nothing: {why}"));
     };
     let decides = nodes::rows(decision)
         .into_iter()
@@ -218,9 +216,7 @@ pub fn limit(explained: &Explained<'_>) -> Vec<String> {
     } else {
         "R * 1.02, up to a whole Mi (limit: Tight)".to_owned()
     };
-    let ratio = u128::from(limit).saturating_mul(1000).checked_div(u128::from(request)).unwrap_or(0);
-    let ratio = thousandths(u64::try_from(ratio).unwrap_or(u64::MAX));
-    vec![format!("L = {}, {why}; limit / request = {ratio}", both(limit))]
+    vec![format!("L = {}, {why}; limit / request = {}", both(limit), ratio(limit, request))]
 }
 
 /// The node affinity that is written and what it protects.

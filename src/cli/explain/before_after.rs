@@ -7,6 +7,7 @@ use crate::admission::executor::{present_sizes, recognise};
 use crate::admission::plan_annotation::PLAN_ANNOTATION;
 use crate::cli::sizes::{both, difference};
 use crate::cli::table::{Align, Table};
+use crate::sizing::class::Enforcement;
 use crate::sizing::executor::Executor;
 use crate::sizing::fields::OneLine;
 use crate::sizing::kubelet::{granted_swap, is_swap_eligible, oom_score_adj, qos_class};
@@ -27,7 +28,8 @@ pub fn table(explained: &Explained<'_>) -> String {
         }
         return table.render();
     };
-    table.row(["", "before", "after", ""]);
+    let after_title = if plan.enforcement == Enforcement::Audit { "only planned" } else { "after" };
+    table.row(["", "before", after_title, ""]);
     for ((name, before), (after, change)) in before(executor, &decision.shapes).into_iter().zip(after(plan)) {
         table.row([name, &before, &after, &change]);
     }

@@ -1,0 +1,80 @@
+//! `spark-swap certs`: a development authority and a server certificate.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use time::OffsetDateTime;
+
+use super::files::{PUBLIC, SECRET, write_atomically};
+use super::{Failure, print};
+use crate::server::certificate::{Authority, DEFAULT_NAMES, Validity, check_name};
+
+/// Make a development certificate authority and a server certificate.
+///
+/// Writes ca.crt, ca.key, tls.crt and tls.key (ECDSA P-256; keys readable for the owner only). They are for development
+/// and for clusters without cert-manager; `serve` makes its own certificate when it gets none.
+#[derive(Args, Debug)]
+#[command(after_long_help = EXAMPLES)]
+pub struct Certs {
+    /// The directory to write to; made if it does not exist
+    #[arg(long, value_name = "DIRECTORY", default_value = "certs")]
+    out: PathBuf,
+    /// A further name of the server: DNS name or IP address, repeatable or separated by commas
+    #[arg(long = "san", value_name = "NAME", value_delimiter = ',', value_parser = parse_name)]
+    names: Vec<String>,
+    /// How long the certificates are valid
+    #[arg(long, default_value_t = 365, value_parser = clap::value_parser!(u32).range(1..=36_500))]
+    days: u32,
+    /// Overwrite files that are there
+    #[arg(long)]
+    force: bool,
+}
+
+const EXAMPLES: &str = "\
+The certificate is valid for localhost, 127.0.0.1, ::1, spark-swap.spark-swap.svc and what --san adds.
+
+Examples:
+  spark-swap certs
+  spark-swap serve --tls-cert certs/tls.crt --tls-key certs/tls.key
+  spark-swap certs --out /tmp/certs --san spark-swap.tools.svc --san 10.0.0.7 --days 30";
+
+impl Certs {
+    /// Runs the command.
+    pub fn run(self) -> Result<(), Failure> {
+        let Self { out, names, days, force } = self;
+        fs::create_dir_all(&out).map_err(|error| Failure::bad_input(out.display(), error))?;
+        let paths = ["ca.crt", "ca.key", "tls.crt", "tls.key"].map(|name| out.join(name));
+        if !force && let Some(path) = paths.iter().find(|path| path.exists()) {
+            return Err(Failure::bad_input(path.display(), "exists; --force overwrites all four files"));
+        }
+        let names: Vec<String> = DEFAULT_NAMES.iter().copied().map(str::to_owned).chain(names).collect();
+        let validity = Validity::days_from(OffsetDateTime::now_utc(), days);
+        let made =
+            Authority::new(validity).and_then(|ca| ca.issue(&names, validity).map(|issued| (ca, issued)));
+        let (ca, issued) = made.map_err(|error| Failure::bad_input("making the certificates", error))?;
+
+        let [ca_crt, ca_key, tls_crt, tls_key] = &paths;
+        write(ca_key, &ca.key_pem(), SECRET)?;
+        write(ca_crt, &ca.certificate_pem(), PUBLIC)?;
+        write(tls_key, &issued.key_pem, SECRET)?;
+        write(tls_crt, &issued.certificate_pem, PUBLIC)?;
+
+        let [ca_crt, ca_key, tls_crt, tls_key] = paths.each_ref().map(|path| path.display());
+        print(&format!(
+            "wrote {ca_crt}, {ca_key}, {tls_crt} and {tls_key}, valid for {days} days\n\
+             next: spark-swap serve --tls-cert {tls_crt} --tls-key {tls_key}\n      \
+             spark-swap manifests --url https://localhost:8443/mutate --ca {ca_crt}\n"
+        ))
+    }
+}
+
+/// Checks a name and passes it on, for clap.
+pub fn parse_name(name: &str) -> Result<String, String> {
+    check_name(name).map(|()| name.to_owned())
+}
+
+fn write(path: &Path, contents: &str, mode: u32) -> Result<(), Failure> {
+    write_atomically(path, contents.as_bytes(), mode)
+        .map_err(|error| Failure::bad_input(path.display(), error))
+}

@@ -1,0 +1,316 @@
+//! `spark-swap serve`: the webhook.
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use clap::Args;
+use time::OffsetDateTime;
+use tokio::net::TcpSocket;
+use tokio::runtime::{Builder, Runtime};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tracing::{info, warn};
+use tracing_subscriber::filter::Targets;
+
+use super::certs::parse_name;
+use super::duration;
+use super::files::{PUBLIC, write_atomically};
+use super::{Failure, print};
+use crate::admission::answer::answer;
+use crate::server::Server;
+use crate::server::certificate::{Authority, DEFAULT_NAMES, Validity};
+use crate::server::certificate_files::{self, CertificateFiles};
+use crate::server::drain::{DrainTimes, Ended};
+use crate::server::limits::Limits;
+use crate::server::metrics::Metrics;
+use crate::server::readiness::Readiness;
+use crate::server::state_reload::{self, StateReload};
+use crate::server::telemetry::{self, LogFormat};
+use crate::server::tls::{CertificatePair, ServedCertificate};
+use crate::sizing::nodes::TaintPattern;
+use crate::sizing::state::Settings;
+
+/// Run the webhook.
+///
+/// With no cluster and no flags it serves with a certificate of its own making, the built-in class safety-net and no
+/// known nodes, so it runs anywhere. Every flag can be given as the environment variable named beside it; the flag wins.
+/// Flags that may be repeated take values separated by commas, too. Durations are written as 10s, 2m, 500ms or 1m30s.
+#[derive(Args, Debug)]
+#[command(after_long_help = MANUAL)]
+pub struct Serve {
+    /// Address and port of the webhook (HTTPS, POST /mutate). Port 0 takes a free one; the log names it
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "0.0.0.0:8443", env = "SPARK_SWAP_LISTEN")]
+    listen: SocketAddr,
+    /// Address and port of /livez, /readyz and /metrics (plain HTTP)
+    #[arg(
+        long,
+        value_name = "ADDRESS:PORT",
+        default_value = "0.0.0.0:8080",
+        env = "SPARK_SWAP_ADMIN_LISTEN"
+    )]
+    admin_listen: SocketAddr,
+    /// The server's certificate chain (PEM, leaf first). Read again by content every 5 s, with the key
+    #[arg(long, value_name = "FILE", requires = "tls_key", env = "SPARK_SWAP_TLS_CERT")]
+    tls_cert: Option<PathBuf>,
+    /// The certificate's private key (PEM: PKCS#8, PKCS#1 or SEC1)
+    #[arg(long, value_name = "FILE", requires = "tls_cert", env = "SPARK_SWAP_TLS_KEY")]
+    tls_key: Option<PathBuf>,
+    /// A further name of the self-made certificate: DNS name or IP address; repeatable
+    #[arg(
+        long, value_name = "NAME", value_delimiter = ',', value_parser = parse_name, conflicts_with = "tls_cert",
+        env = "SPARK_SWAP_TLS_SAN"
+    )]
+    tls_san: Vec<String>,
+    /// Write the authority of the self-made certificate (PEM) to this file instead of printing it
+    #[arg(long, value_name = "FILE", conflicts_with = "tls_cert", env = "SPARK_SWAP_WRITE_CA")]
+    write_ca: Option<PathBuf>,
+    /// File or directory with SwapClasses, Nodes, Namespaces, LimitRanges and ResourceQuotas (YAML or JSON as kubectl
+    /// prints them); repeatable. Read again within 10 s of a change; the last good set stays in force
+    #[arg(long, value_name = "PATH", value_delimiter = ',', env = "SPARK_SWAP_STATE")]
+    state: Vec<PathBuf>,
+    /// A RuntimeClass whose pods may be changed; repeatable. Without it pods with a RuntimeClass are left alone
+    #[arg(long, value_name = "NAME", value_delimiter = ',', env = "SPARK_SWAP_ALLOW_RUNTIME_CLASS")]
+    allow_runtime_class: Vec<String>,
+    /// A taint key that never rules out a node (KEY, PREFIX* or *SUFFIX), besides the built-in ones; repeatable
+    #[arg(
+        long, value_name = "KEY", value_delimiter = ',', value_parser = taint_pattern,
+        env = "SPARK_SWAP_TRANSIENT_TAINT"
+    )]
+    transient_taint: Vec<TaintPattern>,
+    /// How long to serve on after SIGTERM, so that endpoints and pooled connections move on
+    #[arg(
+        long, value_name = "DURATION", default_value = "10s", value_parser = duration::parse,
+        env = "SPARK_SWAP_DRAIN_DELAY"
+    )]
+    drain_delay: Duration,
+    /// How long open requests have after that
+    #[arg(
+        long, value_name = "DURATION", default_value = "10s", value_parser = duration::parse,
+        env = "SPARK_SWAP_DRAIN_TIMEOUT"
+    )]
+    drain_timeout: Duration,
+    /// Open connections; one more is closed at once
+    #[arg(
+        long, value_name = "NUMBER", default_value_t = 1024, value_parser = at_least_one,
+        env = "SPARK_SWAP_MAX_CONNECTIONS"
+    )]
+    max_connections: usize,
+    /// Reviews in flight; one more is answered with 503 at once
+    #[arg(
+        long, value_name = "NUMBER", default_value_t = 256, value_parser = at_least_one,
+        env = "SPARK_SWAP_MAX_REVIEWS"
+    )]
+    max_reviews: usize,
+    /// Threads that serve [default: the processors there are, at most 4]
+    #[arg(long, value_name = "NUMBER", value_parser = at_least_one, env = "SPARK_SWAP_THREADS")]
+    threads: Option<usize>,
+    /// How logs look
+    #[arg(long, value_enum, default_value_t = LogFormat::Text, env = "SPARK_SWAP_LOG_FORMAT")]
+    log_format: LogFormat,
+    /// What is logged: error, warn, info, debug or trace, also by module (info,spark_swap::server=debug)
+    #[arg(
+        long, value_name = "LEVEL", default_value = "info", value_parser = telemetry::parse_levels,
+        env = "SPARK_SWAP_LOG_LEVEL"
+    )]
+    log_level: Targets,
+}
+
+const MANUAL: &str = "\
+Logs go to stderr: a line at info for every plan, at debug for every other review; never a pod, never an environment
+value. The self-made certificate's authority goes to stdout. Metrics are OpenMetrics text.
+
+SIGTERM or SIGINT: /readyz answers 503 at once; serving goes on with 'Connection: close' for --drain-delay; then open
+requests are finished, for at most --drain-timeout. A second signal aborts.
+
+Examples:
+  spark-swap serve --write-ca ca.crt
+  curl --cacert ca.crt --data-binary @review.json https://localhost:8443/mutate
+  spark-swap serve --tls-cert certs/tls.crt --tls-key certs/tls.key --state state/ --log-format json
+  SPARK_SWAP_LISTEN=127.0.0.1:0 spark-swap serve --state nodes.yaml --state classes.yaml
+
+Exit codes:
+  0  every request was answered
+  1  aborted, or requests were cut off
+  2  bad input; the message says what and where";
+
+impl Serve {
+    /// Runs the command.
+    pub fn run(self) -> Result<(), Failure> {
+        telemetry::init(self.log_format, self.log_level.clone())
+            .map_err(|error| Failure::bad_input("logging", error))?;
+        let runtime = runtime(self.threads).map_err(|error| Failure::bad_input("--threads", error))?;
+        let result = runtime.block_on(self.serve());
+        // Whatever still runs in the background has nothing to finish.
+        runtime.shutdown_background();
+        result
+    }
+
+    async fn serve(self) -> Result<(), Failure> {
+        let metrics = Arc::new(Metrics::new());
+        let mut tasks = JoinSet::new();
+
+        let (state_files, state) = StateReload::load(self.state.clone(), self.settings())
+            .map_err(|problems| Failure::BadInput(problems.to_string()))?;
+        state_reload::in_force(&state, &metrics);
+        let state = Arc::new(ArcSwap::from_pointee(state));
+        if !self.state.is_empty() {
+            let every = state_reload::POLL_INTERVAL;
+            tasks.spawn(state_files.watch(every, Arc::clone(&state), Arc::clone(&metrics)));
+        }
+        let https = listen("--listen", self.listen)?;
+        let admin = listen("--admin-listen", self.admin_listen)?;
+        let (certificate, files) = self.certificate()?;
+        let certificate = Arc::new(ServedCertificate::new(certificate));
+        if let Some(files) = files {
+            tasks.spawn(files.watch(
+                certificate_files::POLL_INTERVAL,
+                Arc::clone(&certificate),
+                Arc::clone(&metrics),
+            ));
+        }
+        let (signals, mut first) = watch::channel(0_u8);
+        let mut second = first.clone();
+        tasks.spawn(count_signals(signals)?);
+
+        info!(
+            version = env!("CARGO_PKG_VERSION"),
+            listen = %address(&https),
+            admin_listen = %address(&admin),
+            "ready"
+        );
+        let server = Server {
+            https,
+            admin,
+            certificate,
+            state,
+            answer,
+            metrics,
+            readiness: Arc::new(Readiness::default()),
+            limits: Limits {
+                max_connections: self.max_connections,
+                max_reviews: self.max_reviews,
+                ..Limits::default()
+            },
+            drain: DrainTimes { delay: self.drain_delay, timeout: self.drain_timeout },
+        };
+        let mut broken = false;
+        let shutdown = async {
+            tokio::select! {
+                _ = first.wait_for(|signals| *signals >= 1) => {}
+                _ = tasks.join_next() => broken = true,
+            }
+        };
+        let abort = async {
+            if second.wait_for(|signals| *signals >= 2).await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        };
+        match server.run(shutdown, abort).await {
+            Ok(Ended::Drained) if broken => Err(Failure::No("a background task ended".to_owned())),
+            Ok(Ended::Drained) => {
+                info!("ended; every request was answered");
+                Ok(())
+            }
+            Ok(Ended::Cut) => Err(Failure::No(String::new())),
+            Ok(Ended::Aborted) => {
+                warn!("aborted");
+                Err(Failure::No(String::new()))
+            }
+            Err(error) => Err(Failure::No(error.to_string())),
+        }
+    }
+
+    fn settings(&self) -> Settings {
+        Settings {
+            allowed_runtime_classes: self.allow_runtime_class.clone(),
+            transient_taints: self.transient_taint.clone(),
+        }
+    }
+
+    /// From the files, or self-made: then the authority is written or printed.
+    fn certificate(&self) -> Result<(CertificatePair, Option<CertificateFiles>), Failure> {
+        if let (Some(certificate), Some(key)) = (&self.tls_cert, &self.tls_key) {
+            let (files, pair) =
+                CertificateFiles::load(certificate.clone(), key.clone()).map_err(Failure::BadInput)?;
+            return Ok((pair, Some(files)));
+        }
+        let (authority, pair) = self_made(&self.tls_san)
+            .map_err(|problem| Failure::bad_input("making a certificate", problem))?;
+        match &self.write_ca {
+            Some(path) => write_ca(path, &authority)?,
+            None => print(&authority)?,
+        }
+        Ok((pair, None))
+    }
+}
+
+/// The authority's certificate and a pair it issued. Valid for ten years: both are made anew at every start.
+fn self_made(names: &[String]) -> Result<(String, CertificatePair), String> {
+    let names: Vec<String> =
+        DEFAULT_NAMES.iter().map(|&name| name.to_owned()).chain(names.iter().cloned()).collect();
+    let validity = Validity::days_from(OffsetDateTime::now_utc(), 3650);
+    let authority = Authority::new(validity).map_err(|error| error.to_string())?;
+    let issued = authority.issue(&names, validity).map_err(|error| error.to_string())?;
+    let pair = CertificatePair::from_pem(issued.certificate_pem.as_bytes(), issued.key_pem.as_bytes())
+        .map_err(|error| error.to_string())?;
+    Ok((authority.certificate_pem(), pair))
+}
+
+fn write_ca(path: &Path, authority: &str) -> Result<(), Failure> {
+    write_atomically(path, authority.as_bytes(), PUBLIC)
+        .map_err(|error| Failure::bad_input(format_args!("--write-ca {}", path.display()), error))
+}
+
+fn runtime(threads: Option<usize>) -> std::io::Result<Runtime> {
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    match threads.unwrap_or_else(|| processors.min(4)) {
+        1 => Builder::new_current_thread().enable_all().build(),
+        threads => Builder::new_multi_thread().worker_threads(threads).enable_all().build(),
+    }
+}
+
+/// Binds with a backlog for a burst of connections; the standard library's is 128.
+fn listen(flag: &str, address: SocketAddr) -> Result<TcpListener, Failure> {
+    let bind = || {
+        let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        socket.listen(1024)?.into_std()
+    };
+    bind().map_err(|error| Failure::bad_input(format_args!("{flag} {address}"), error))
+}
+
+fn address(listener: &TcpListener) -> String {
+    listener.local_addr().map_or_else(|error| error.to_string(), |address| address.to_string())
+}
+
+/// Counts SIGTERM and SIGINT.
+fn count_signals(count: watch::Sender<u8>) -> Result<impl Future<Output = ()>, Failure> {
+    let signal = |kind| signal(kind).map_err(|error| Failure::bad_input("signals", error));
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            count.send_modify(|signals| *signals = signals.saturating_add(1));
+        }
+    })
+}
+
+fn taint_pattern(text: &str) -> Result<TaintPattern, String> {
+    TaintPattern::new(text).ok_or_else(|| "expected KEY, PREFIX* or *SUFFIX".to_owned())
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) | Err(_) => Err("expected a number from 1".to_owned()),
+        Ok(number) => Ok(number),
+    }
+}

@@ -1,0 +1,80 @@
+//! The admin port, plain HTTP: `/livez`, `/readyz` and `/metrics`.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use axum::Router;
+use axum::extract::State as Shared;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum_server::Handle;
+use hyper_util::rt::TokioTimer;
+
+use super::metrics::{CONTENT_TYPE, Metrics};
+use super::readiness::Readiness;
+use super::tls::ServedCertificate;
+
+/// For a connection without a request, and for the headers of one.
+const IDLE_TIMEOUT: Duration = Duration::from_mins(2);
+const FIRST_REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What the admin port shows.
+#[derive(Clone, Debug)]
+pub struct Admin {
+    /// Every metric.
+    pub metrics: Arc<Metrics>,
+    /// Decides about `/readyz`.
+    pub readiness: Arc<Readiness>,
+    /// An expired one is not ready.
+    pub certificate: Arc<ServedCertificate>,
+}
+
+impl Admin {
+    /// The routes of the admin port.
+    pub fn router(self) -> Router {
+        Router::new()
+            .route("/livez", get(async || "ok\n"))
+            .route("/readyz", get(readyz))
+            .route("/metrics", get(metrics))
+            .with_state(self)
+    }
+}
+
+/// Serves until the handle is told to shut down.
+pub async fn serve(listener: TcpListener, router: Router, handle: Handle<SocketAddr>) -> io::Result<()> {
+    let mut server = axum_server::from_tcp(listener)?
+        .http1_only()
+        .first_request_timeout(FIRST_REQUEST_TIMEOUT)
+        .handle(handle);
+    server.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(IDLE_TIMEOUT);
+    server.serve(router.into_make_service()).await
+}
+
+async fn readyz(Shared(admin): Shared<Admin>) -> Response {
+    let mut obstacles = admin.readiness.obstacles();
+    if admin.certificate.expires() <= unix_seconds(SystemTime::now()) {
+        obstacles.push("the served certificate has expired".to_owned());
+    }
+    if obstacles.is_empty() {
+        "ok\n".into_response()
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, format!("{}\n", obstacles.join("\n"))).into_response()
+    }
+}
+
+async fn metrics(Shared(admin): Shared<Admin>) -> Response {
+    admin.metrics.certificate_expiry.set(admin.certificate.expires());
+    match admin.metrics.encode() {
+        Ok(text) => ([(header::CONTENT_TYPE, HeaderValue::from_static(CONTENT_TYPE))], text).into_response(),
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
+/// Seconds since 1970; 0 before.
+pub fn unix_seconds(time: SystemTime) -> i64 {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,126 @@
+//! Reading the body of a review without ever holding more memory than was agreed, whatever the clients do.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+
+use axum::body::{Body, Bytes, HttpBody};
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+/// What is read and thrown away of a body that is not wanted, so that its sender gets to read the answer instead of a
+/// broken connection.
+const DISCARD: usize = 64 << 20;
+
+/// The unit in which memory is accounted for.
+const PAGE: usize = 4 << 10;
+
+/// The memory for all bodies together.
+#[derive(Debug)]
+pub(super) struct Room {
+    pages: Semaphore,
+}
+
+impl Room {
+    /// Room for this many bytes.
+    pub(super) fn new(bytes: usize) -> Self {
+        Self { pages: Semaphore::new((bytes / PAGE).min(Semaphore::MAX_PERMITS)) }
+    }
+}
+
+/// A body that arrived; its room is given back when it is dropped.
+#[derive(Debug)]
+pub(super) struct Arrived<'a> {
+    /// The whole body.
+    pub(super) bytes: Bytes,
+    #[expect(dead_code, reason = "given back when the body is dropped")]
+    held: Option<SemaphorePermit<'a>>,
+}
+
+/// Why a body was not read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum BodyError {
+    /// It is larger than the limit.
+    TooLarge,
+    /// There is no room for it now.
+    NoRoom,
+    /// The connection broke.
+    Broken,
+}
+
+/// Reads a body of at most `limit` bytes. A body of one piece is not copied.
+pub(super) async fn read<'a>(
+    body: &mut Body,
+    limit: usize,
+    room: &'a Room,
+) -> Result<Arrived<'a>, BodyError> {
+    if usize::try_from(body.size_hint().lower()).is_ok_and(|declared| declared > limit) {
+        return Err(BodyError::TooLarge);
+    }
+    let mut held: Option<SemaphorePermit<'a>> = None;
+    let mut first = Bytes::new();
+    let mut all = Vec::new();
+    let mut length = 0_usize;
+    while let Some(piece) = next_piece(body).await? {
+        length = length.saturating_add(piece.len());
+        if length > limit {
+            return Err(BodyError::TooLarge);
+        }
+        make_room(&mut held, length, room)?;
+        if first.is_empty() && all.is_empty() {
+            first = piece;
+            continue;
+        }
+        if all.is_empty() {
+            all.reserve(length.saturating_mul(2).min(limit));
+            all.extend_from_slice(&first);
+        }
+        all.extend_from_slice(&piece);
+    }
+    let bytes = if all.is_empty() { first } else { Bytes::from(all) };
+    Ok(Arrived { bytes, held })
+}
+
+/// Reads on and throws away, up to a bound.
+pub(super) async fn discard(body: &mut Body) {
+    let mut length = 0_usize;
+    while let Ok(Some(piece)) = next_piece(body).await {
+        length = length.saturating_add(piece.len());
+        if length > DISCARD {
+            return;
+        }
+    }
+}
+
+async fn next_piece(body: &mut Body) -> Result<Option<Bytes>, BodyError> {
+    loop {
+        match poll_fn(|context| Pin::new(&mut *body).poll_frame(context)).await {
+            Some(Ok(frame)) => {
+                if let Ok(piece) = frame.into_data()
+                    && !piece.is_empty()
+                {
+                    return Ok(Some(piece));
+                }
+            }
+            Some(Err(_)) => return Err(BodyError::Broken),
+            None => return Ok(None),
+        }
+    }
+}
+
+fn make_room<'a>(
+    held: &mut Option<SemaphorePermit<'a>>,
+    length: usize,
+    room: &'a Room,
+) -> Result<(), BodyError> {
+    let have = held.as_ref().map_or(0, SemaphorePermit::num_permits);
+    let missing = length.div_ceil(PAGE).saturating_sub(have);
+    if missing == 0 {
+        return Ok(());
+    }
+    let missing = u32::try_from(missing).map_err(|_| BodyError::NoRoom)?;
+    let more = room.pages.try_acquire_many(missing).map_err(|_| BodyError::NoRoom)?;
+    match held {
+        Some(held) => held.merge(more),
+        None => *held = Some(more),
+    }
+    Ok(())
+}

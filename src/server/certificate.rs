@@ -1,0 +1,113 @@
+//! Self-made certificates: an authority and the server certificates it issues.
+//!
+//! rcgen's defaults are traps (validity 1975 to 4096, one name for authority and leaf, no key identifiers), so
+//! everything a verifier looks at is set here.
+
+use std::net::IpAddr;
+
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
+    KeyUsagePurpose, PKCS_ECDSA_P256_SHA256,
+};
+use time::{Duration, OffsetDateTime};
+
+/// The names a self-made certificate is valid for when nothing else is asked for: this machine, and the Service
+/// `spark-swap` in the namespace `spark-swap`.
+pub const DEFAULT_NAMES: [&str; 5] =
+    ["localhost", "127.0.0.1", "::1", "spark-swap.spark-swap.svc", "spark-swap.spark-swap.svc.cluster.local"];
+
+/// A certificate authority with an ECDSA P-256 key.
+pub struct Authority {
+    issuer: CertifiedIssuer<'static, KeyPair>,
+}
+
+impl Authority {
+    /// Makes a new authority. It signs server certificates only, no further authorities.
+    pub fn new(validity: Validity) -> Result<Self, rcgen::Error> {
+        let mut params = params("spark-swap CA", validity);
+        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        let issuer = CertifiedIssuer::self_signed(params, new_key()?)?;
+        Ok(Self { issuer })
+    }
+
+    /// The authority's certificate: what a `caBundle` holds.
+    pub fn certificate_pem(&self) -> String {
+        self.issuer.pem()
+    }
+
+    /// The authority's private key, PKCS#8.
+    pub fn key_pem(&self) -> String {
+        self.issuer.key().serialize_pem()
+    }
+
+    /// Issues a server certificate for host names and IP addresses.
+    pub fn issue(&self, names: &[String], validity: Validity) -> Result<Issued, rcgen::Error> {
+        let mut params = params("spark-swap", validity);
+        params.subject_alt_names = CertificateParams::new(names)?.subject_alt_names;
+        params.is_ca = IsCa::ExplicitNoCa;
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        let key = new_key()?;
+        let certificate = params.signed_by(&key, &self.issuer)?;
+        Ok(Issued { certificate_pem: certificate.pem(), key_pem: key.serialize_pem() })
+    }
+}
+
+/// A server certificate and its key.
+pub struct Issued {
+    /// The certificate, PEM.
+    pub certificate_pem: String,
+    /// The private key, PKCS#8 in PEM.
+    pub key_pem: String,
+}
+
+/// From when to when a certificate is valid.
+#[derive(Clone, Copy, Debug)]
+pub struct Validity {
+    not_before: OffsetDateTime,
+    not_after: OffsetDateTime,
+}
+
+impl Validity {
+    /// `days` from now, and five minutes back for clocks that are behind.
+    pub fn days_from(now: OffsetDateTime, days: u32) -> Self {
+        Self {
+            not_before: now.saturating_sub(Duration::minutes(5)),
+            not_after: now.saturating_add(Duration::days(days.into())),
+        }
+    }
+}
+
+/// Checks a name for a certificate: an IP address or a DNS name, possibly with `*.` in front.
+pub fn check_name(name: &str) -> Result<(), String> {
+    if name.parse::<IpAddr>().is_ok() {
+        return Ok(());
+    }
+    let is_label = |label: &str| {
+        !label.is_empty()
+            && label.len() <= 63
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+            && label.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '-' || letter == '_')
+    };
+    let labels = name.strip_prefix("*.").unwrap_or(name);
+    if name.len() <= 253 && labels.split('.').all(is_label) {
+        Ok(())
+    } else {
+        Err("expected a DNS name such as spark-swap.spark-swap.svc, or an IP address".to_owned())
+    }
+}
+
+fn params(common_name: &str, validity: Validity) -> CertificateParams {
+    let mut params = CertificateParams::default();
+    params.distinguished_name.push(DnType::CommonName, common_name);
+    params.not_before = validity.not_before;
+    params.not_after = validity.not_after;
+    params.use_authority_key_identifier_extension = true;
+    params
+}
+
+fn new_key() -> Result<KeyPair, rcgen::Error> {
+    KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)
+}

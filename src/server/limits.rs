@@ -1,0 +1,137 @@
+//! What bounds the process: connections, reviews in flight, bytes and seconds.
+
+use std::future::{Ready, ready};
+use std::io;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use axum_server::accept::{Accept, TcpConfigAcceptor, TcpKeepaliveConfig, TcpSocketConfig};
+use tokio::net::TcpStream;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tower_service::Service;
+
+use super::metrics::Metrics;
+
+/// The largest body of a review. The API server accepts objects of 3 MiB, and a review of an update holds two.
+pub const MAX_BODY: usize = 8 << 20;
+
+/// The bounds of a server.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Open connections; one more is closed at once. The API server keeps 25 idle ones per replica.
+    pub max_connections: usize,
+    /// Reviews in flight; one more is answered with 503 at once.
+    pub max_reviews: usize,
+    /// Memory for the bodies of all reviews in flight; a body for which there is no room is answered with 503.
+    pub body_memory: usize,
+    /// For the TLS handshake.
+    pub handshake_timeout: Duration,
+    /// From the end of the handshake to the end of the first request's headers.
+    pub first_request_timeout: Duration,
+    /// From the end of the headers to the end of the body.
+    pub body_timeout: Duration,
+    /// For a connection without a request. Above the API server's own 90 s, so that it never writes into a connection
+    /// that is being closed.
+    pub idle_timeout: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_connections: 1024,
+            max_reviews: 256,
+            body_memory: 64 << 20,
+            handshake_timeout: Duration::from_secs(5),
+            first_request_timeout: Duration::from_secs(5),
+            body_timeout: Duration::from_secs(10),
+            idle_timeout: Duration::from_mins(2),
+        }
+    }
+}
+
+/// Accepts connections while there are slots, without Nagle's delay (40 ms on every new connection) and with keepalive.
+#[derive(Clone, Debug)]
+pub struct LimitedAcceptor {
+    slots: Arc<Semaphore>,
+    tcp: TcpConfigAcceptor,
+    metrics: Arc<Metrics>,
+}
+
+impl LimitedAcceptor {
+    /// At most `max_connections` at a time.
+    pub fn new(max_connections: usize, metrics: Arc<Metrics>) -> Self {
+        let keepalive = TcpKeepaliveConfig::new()
+            .time(Duration::from_secs(30))
+            .interval(Duration::from_secs(10))
+            .retries(3);
+        let config = TcpSocketConfig::new().nodelay(true).keepalive(keepalive);
+        Self {
+            slots: Arc::new(Semaphore::new(max_connections.min(Semaphore::MAX_PERMITS))),
+            tcp: TcpConfigAcceptor::new(config),
+            metrics,
+        }
+    }
+}
+
+impl<S> Accept<TcpStream, S> for LimitedAcceptor {
+    type Stream = TcpStream;
+    type Service = Held<S>;
+    type Future = Ready<io::Result<(TcpStream, Held<S>)>>;
+
+    fn accept(&self, stream: TcpStream, service: S) -> Self::Future {
+        let Ok(permit) = Arc::clone(&self.slots).try_acquire_owned() else {
+            self.metrics.connections_rejected.inc();
+            return ready(Err(io::Error::new(io::ErrorKind::QuotaExceeded, "too many connections")));
+        };
+        let slot = Arc::new(Slot::new(permit, Arc::clone(&self.metrics)));
+        ready(
+            self.tcp
+                .accept(stream, service)
+                .into_inner()
+                .map(|(stream, service)| (stream, Held { service, slot })),
+        )
+    }
+}
+
+/// The service of one connection; it holds the connection's slot.
+#[derive(Clone)]
+pub struct Held<S> {
+    service: S,
+    #[expect(dead_code, reason = "held until the connection ends")]
+    slot: Arc<Slot>,
+}
+
+impl<S: Service<R>, R> Service<R> for Held<S> {
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = S::Future;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.service.poll_ready(context)
+    }
+
+    fn call(&mut self, request: R) -> Self::Future {
+        self.service.call(request)
+    }
+}
+
+#[derive(Debug)]
+struct Slot {
+    #[expect(dead_code, reason = "given back when the slot is dropped")]
+    permit: OwnedSemaphorePermit,
+    metrics: Arc<Metrics>,
+}
+
+impl Slot {
+    fn new(permit: OwnedSemaphorePermit, metrics: Arc<Metrics>) -> Self {
+        metrics.connections.inc();
+        Self { permit, metrics }
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        self.metrics.connections.dec();
+    }
+}

@@ -1,0 +1,265 @@
+//! `POST /mutate`: bytes in, the core's answer out, and an account of what happened.
+
+use std::borrow::Cow;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Instant;
+
+use arc_swap::ArcSwap;
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State as Shared};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::middleware::map_response_with_state;
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use serde::{Deserialize, Serialize};
+use tokio::sync::Semaphore;
+use tracing::{debug, error, info, warn};
+
+use super::body::{self, BodyError, Room};
+use super::limits::{Limits, MAX_BODY};
+use super::metrics::{Metrics, Outcome};
+use super::readiness::Readiness;
+use crate::admission::answer::{Answer, Malformed, Record};
+use crate::sizing::state::State;
+
+/// The path of the webhook.
+pub const PATH: &str = "/mutate";
+
+/// The pure function that answers reviews: [`crate::admission::answer::answer`], or another one in tests.
+pub type AnswerFn = fn(&[u8], &State) -> Result<Answer, Malformed>;
+
+/// What answering a review needs.
+#[derive(Debug)]
+pub struct Mutate {
+    answer: AnswerFn,
+    state: Arc<ArcSwap<State>>,
+    metrics: Arc<Metrics>,
+    limits: Limits,
+    slots: Semaphore,
+    room: Room,
+}
+
+impl Mutate {
+    /// Answers with `answer` from the latest `state`.
+    pub fn new(answer: AnswerFn, state: Arc<ArcSwap<State>>, metrics: Arc<Metrics>, limits: Limits) -> Self {
+        let slots = Semaphore::new(limits.max_reviews.min(Semaphore::MAX_PERMITS));
+        Self { answer, state, metrics, limits, slots, room: Room::new(limits.body_memory) }
+    }
+
+    /// The routes of the HTTPS port. While draining every response asks for the connection to be closed, so that
+    /// clients move on by themselves before the listener goes away.
+    pub fn router(self, readiness: Arc<Readiness>) -> Router {
+        Router::new()
+            .route(PATH, post(mutate))
+            .with_state(Arc::new(self))
+            .layer(map_response_with_state(readiness, close_while_draining))
+    }
+
+    /// Reads and answers one review.
+    async fn review(&self, headers: &HeaderMap, mut body: Body) -> Verdict {
+        let Ok(_slot) = self.slots.try_acquire() else {
+            return self.refuse(headers, &mut body, BodyError::NoRoom).await;
+        };
+        let _in_flight = InFlight::new(&self.metrics);
+        let read = body::read(&mut body, MAX_BODY, &self.room);
+        match tokio::time::timeout(self.limits.body_timeout, read).await {
+            Ok(Ok(arrived)) => self.decide(&arrived.bytes),
+            Ok(Err(problem)) => self.refuse(headers, &mut body, problem).await,
+            Err(_) => Verdict::Incomplete,
+        }
+    }
+
+    /// Calls the pure function, right here: it needs some 15 µs. A bug in it must not cost the process its life.
+    fn decide(&self, body: &[u8]) -> Verdict {
+        let state = self.state.load();
+        match catch_unwind(AssertUnwindSafe(|| (self.answer)(body, &state))) {
+            Ok(Ok(answer)) => Verdict::Answered(answer),
+            Ok(Err(malformed)) => Verdict::Malformed(malformed),
+            Err(_) => Verdict::Panicked(fail_open(body)),
+        }
+    }
+
+    /// Gives the sender the chance to read the answer: it may still be sending.
+    async fn refuse(&self, headers: &HeaderMap, body: &mut Body, problem: BodyError) -> Verdict {
+        if !headers.contains_key(header::EXPECT) {
+            let discard = body::discard(body);
+            if tokio::time::timeout(self.limits.body_timeout, discard).await.is_err() {
+                debug!("a refused body did not end in time");
+            }
+        }
+        match problem {
+            BodyError::TooLarge => Verdict::TooLarge,
+            BodyError::NoRoom => Verdict::Overloaded,
+            BodyError::Broken => Verdict::Incomplete,
+        }
+    }
+
+    /// Counts and logs: names, never contents.
+    fn account(&self, verdict: &Verdict, started: Instant) {
+        let duration = started.elapsed();
+        match verdict {
+            Verdict::Answered(answer) => {
+                self.metrics.answered(&answer.record, duration);
+                log(&answer.record);
+            }
+            Verdict::Malformed(malformed) => {
+                let reason = match malformed {
+                    Malformed::NotAReview(_) => "NotAReview",
+                    Malformed::WrongKind { .. } => "WrongKind",
+                    Malformed::NoUid => "NoUid",
+                };
+                self.metrics.failed(Outcome::Malformed, reason, duration);
+                debug!(reason, "malformed review");
+            }
+            Verdict::Panicked(_) => {
+                self.metrics.panics.inc();
+                self.metrics.failed(Outcome::Panicked, "", duration);
+                error!("answering a review panicked, which is a bug in spark-swap: please report it");
+            }
+            Verdict::Overloaded => {
+                self.metrics.failed(Outcome::Overloaded, "", duration);
+                debug!("over the limit of reviews in flight");
+            }
+            Verdict::TooLarge => {
+                self.metrics.failed(Outcome::TooLarge, "", duration);
+                warn!(limit = MAX_BODY, "the body of a review is over the limit");
+            }
+            Verdict::Incomplete => {
+                self.metrics.failed(Outcome::Incomplete, "", duration);
+                debug!("the body of a review did not arrive");
+            }
+        }
+    }
+}
+
+/// What became of a request.
+enum Verdict {
+    Answered(Answer),
+    Malformed(Malformed),
+    /// With the answer that admits the pod unchanged, where the uid is known.
+    Panicked(Option<Vec<u8>>),
+    Overloaded,
+    TooLarge,
+    Incomplete,
+}
+
+impl IntoResponse for Verdict {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Answered(answer) => json(answer.body),
+            Self::Malformed(malformed) => text(StatusCode::BAD_REQUEST, &malformed.to_string()),
+            Self::Panicked(Some(answer)) => json(answer),
+            Self::Panicked(None) => text(StatusCode::INTERNAL_SERVER_ERROR, "internal error"),
+            Self::Overloaded => text(StatusCode::SERVICE_UNAVAILABLE, "too many reviews in flight"),
+            Self::TooLarge => {
+                text(StatusCode::PAYLOAD_TOO_LARGE, &format!("the body is larger than {MAX_BODY} bytes"))
+            }
+            Self::Incomplete => {
+                let response = text(StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time");
+                ([(header::CONNECTION, HeaderValue::from_static("close"))], response).into_response()
+            }
+        }
+    }
+}
+
+async fn mutate(Shared(mutate): Shared<Arc<Mutate>>, request: Request) -> Response {
+    let started = Instant::now();
+    let (parts, body) = request.into_parts();
+    let verdict = mutate.review(&parts.headers, body).await;
+    mutate.account(&verdict, started);
+    verdict.into_response()
+}
+
+async fn close_while_draining(Shared(readiness): Shared<Arc<Readiness>>, mut response: Response) -> Response {
+    if readiness.is_draining() {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
+}
+
+fn json(body: Vec<u8>) -> Response {
+    ([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], body).into_response()
+}
+
+/// A short text: what is quoted from the request in it is cut.
+fn text(status: StatusCode, text: &str) -> Response {
+    (status, format!("{}\n", cut(text, 500))).into_response()
+}
+
+fn log(record: &Record) {
+    let Record { uid, namespace, name, reason, class, bound, .. } = record;
+    let (uid, namespace, name, class) = (cut(uid, 64), cut(namespace, 253), cut(name, 253), cut(class, 253));
+    let reason = reason.as_str();
+    if let Some(problem) = &record.failed_proof {
+        error!(uid, namespace, name, reason, class, problem, "plan rejected");
+    } else if let Some(bound) = bound {
+        let (removed, swap) = (record.request_bytes_removed, record.expected_swap);
+        let bound = bound.as_str();
+        info!(
+            uid,
+            namespace,
+            name,
+            reason,
+            class,
+            bound,
+            request_bytes_removed = removed,
+            expected_swap = swap,
+            "planned"
+        );
+    } else {
+        debug!(uid, namespace, name, reason, class, "left alone");
+    }
+}
+
+/// The beginning of a text, in at most `length` bytes.
+fn cut(text: &str, length: usize) -> &str {
+    text.get(..text.floor_char_boundary(length)).unwrap_or_default()
+}
+
+/// The answer that admits the pod as it is; `None` when not even the uid can be read.
+fn fail_open(body: &[u8]) -> Option<Vec<u8>> {
+    #[derive(Deserialize, Serialize)]
+    struct Uid<'a> {
+        #[serde(borrow)]
+        uid: Cow<'a, str>,
+    }
+    #[derive(Deserialize)]
+    struct Review<'a> {
+        #[serde(borrow)]
+        request: Uid<'a>,
+    }
+    #[derive(Serialize)]
+    struct Response<'a> {
+        uid: Cow<'a, str>,
+        allowed: bool,
+    }
+    #[derive(Serialize)]
+    #[serde(rename_all = "camelCase")]
+    struct ReviewResponse<'a> {
+        api_version: &'static str,
+        kind: &'static str,
+        response: Response<'a>,
+    }
+    let review: Review<'_> = serde_json::from_slice(body).ok()?;
+    let response = Response { uid: review.request.uid, allowed: true };
+    let review = ReviewResponse { api_version: "admission.k8s.io/v1", kind: "AdmissionReview", response };
+    serde_json::to_vec(&review).ok()
+}
+
+/// A review in flight, as a gauge shows it.
+struct InFlight<'a>(&'a Metrics);
+
+impl<'a> InFlight<'a> {
+    fn new(metrics: &'a Metrics) -> Self {
+        metrics.reviews_in_flight.inc();
+        Self(metrics)
+    }
+}
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        self.0.reviews_in_flight.dec();
+    }
+}

@@ -1,0 +1,164 @@
+//! `certs` and `manifests`.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use rstest::rstest;
+use serde_json::{Value, json};
+use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
+
+fn run(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_spark-swap")).args(arguments).output().unwrap()
+}
+
+fn manifest(arguments: &[&str]) -> Value {
+    let output = run(&[&["manifests", "-o", "json"], arguments].concat());
+    assert!(output.status.success(), "{}", String::from_utf8(output.stderr).unwrap());
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+#[test]
+fn certs_writes_four_files_with_private_keys_and_says_what_is_next() {
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path().join("new/certs");
+    let flags = ["--san", "a.example,10.0.0.7", "--san", "b.example", "--days", "7"];
+    let output = run(&[&["certs", "--out", out.to_str().unwrap()], &flags[..]].concat());
+    assert!(output.status.success());
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("spark-swap serve --tls-cert") && text.contains("ca.crt"), "{text}");
+    for (name, mode) in [("ca.crt", 0o644), ("ca.key", 0o600), ("tls.crt", 0o644), ("tls.key", 0o600)] {
+        let found = fs::metadata(out.join(name)).unwrap().permissions().mode();
+        assert_eq!(found & 0o777, mode, "{name}");
+    }
+    assert_eq!(fs::read_dir(&out).unwrap().count(), 4);
+
+    let pem = fs::read(out.join("tls.crt")).unwrap();
+    let der = x509_parser::pem::parse_x509_pem(&pem).unwrap().1.contents;
+    let (_, certificate) = X509Certificate::from_der(&der).unwrap();
+    let names = &certificate.subject_alternative_name().unwrap().unwrap().value.general_names;
+    for name in ["localhost", "spark-swap.spark-swap.svc", "a.example", "b.example"] {
+        assert!(names.contains(&GeneralName::DNSName(name)), "{name}");
+    }
+    for address in [&[127, 0, 0, 1][..], &[10, 0, 0, 7]] {
+        assert!(names.contains(&GeneralName::IPAddress(address)), "{address:?}");
+    }
+    let life = certificate.validity().not_after.timestamp() - certificate.validity().not_before.timestamp();
+    assert_eq!(life, 7 * 86_400 + 300);
+}
+
+#[test]
+fn certs_overwrites_only_by_force() {
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path().to_str().unwrap();
+    fs::write(directory.path().join("tls.key"), "precious").unwrap();
+    let output = run(&["certs", "--out", out]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("tls.key: exists; --force"));
+    assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+    assert!(run(&["certs", "--out", out, "--force"]).status.success());
+    assert!(fs::read_to_string(directory.path().join("tls.key")).unwrap().contains("PRIVATE KEY"));
+}
+
+#[test]
+fn manifests_prints_a_narrow_webhook_that_fails_open() {
+    let configuration = manifest(&["--service", "tools/swap", "--name", "swap"]);
+    assert_eq!(configuration["apiVersion"], "admissionregistration.k8s.io/v1");
+    assert_eq!(configuration["kind"], "MutatingWebhookConfiguration");
+    assert_eq!(configuration["metadata"]["name"], "swap");
+    assert_eq!(configuration["metadata"]["labels"]["app.kubernetes.io/name"], "spark-swap");
+    let webhooks = configuration["webhooks"].as_array().unwrap();
+    let [webhook] = webhooks.as_slice() else { panic!("one webhook") };
+    let service = json!({"namespace": "tools", "name": "swap", "port": 443, "path": "/mutate"});
+    assert_eq!(webhook["clientConfig"], json!({"service": service}));
+    assert_eq!(
+        webhook["rules"],
+        json!([{
+            "apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"],
+            "scope": "Namespaced",
+        }])
+    );
+    let opted_in = json!({"key": "spark-swap.io/class", "operator": "NotIn", "values": ["none"]});
+    assert_eq!(
+        webhook["objectSelector"],
+        json!({"matchLabels": {"spark-role": "executor"}, "matchExpressions": [opted_in]})
+    );
+    let never = ["kube-system", "kube-node-lease", "tools"];
+    let namespaces = json!({"key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": never});
+    assert_eq!(webhook["namespaceSelector"], json!({"matchExpressions": [namespaces, opted_in]}));
+    for (key, value) in [
+        ("failurePolicy", json!("Ignore")),
+        ("timeoutSeconds", json!(2)),
+        ("reinvocationPolicy", json!("IfNeeded")),
+        ("sideEffects", json!("None")),
+        ("matchPolicy", json!("Equivalent")),
+        ("admissionReviewVersions", json!(["v1"])),
+    ] {
+        assert_eq!(webhook[key], value, "{key}");
+    }
+    let conditions = webhook["matchConditions"].as_array().unwrap();
+    assert_eq!(conditions.len(), 3);
+    for condition in conditions {
+        let expression = condition["expression"].as_str().unwrap();
+        assert!(expression.starts_with("!has(object.metadata."), "{expression}");
+    }
+}
+
+#[test]
+fn yaml_and_json_say_the_same() {
+    let flags = ["manifests", "--url", "https://localhost:8443", "--namespace", "tools"];
+    let yaml = run(&flags);
+    let json = run(&[&flags[..], &["-o", "json"]].concat());
+    let from_yaml: Value = serde_saphyr::from_str(std::str::from_utf8(&yaml.stdout).unwrap()).unwrap();
+    let from_json: Value = serde_json::from_slice(&json.stdout).unwrap();
+    assert_eq!(from_yaml, from_json);
+}
+
+#[rstest]
+#[case("https://localhost:8443", "https://localhost:8443/mutate")]
+#[case("https://localhost:8443/", "https://localhost:8443/mutate")]
+#[case("https://192.0.2.7/mutate", "https://192.0.2.7/mutate")]
+#[case("https://proxy.example/swap/mutate", "https://proxy.example/swap/mutate")]
+fn a_url_gets_the_path_when_it_has_none(#[case] given: &str, #[case] url: &str) {
+    assert_eq!(manifest(&["--url", given])["webhooks"][0]["clientConfig"], json!({"url": url}));
+}
+
+#[test]
+fn the_ca_bundle_holds_the_certificates_of_the_file_and_no_key() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name);
+    assert!(run(&["certs", "--out", directory.path().to_str().unwrap()]).status.success());
+    let read = |name: &str| fs::read_to_string(path(name)).unwrap();
+    fs::write(path("mixed.pem"), ["comment\n", &read("ca.crt"), &read("ca.key"), &read("tls.crt")].concat())
+        .unwrap();
+    let configuration = manifest(&["--service", "a/b:8443", "--ca", path("mixed.pem").to_str().unwrap()]);
+    let client = &configuration["webhooks"][0]["clientConfig"];
+    let bundle = STANDARD.decode(client["caBundle"].as_str().unwrap()).unwrap();
+    let expected = (read("ca.crt") + &read("tls.crt")).replace('\r', "");
+    assert_eq!(String::from_utf8(bundle).unwrap(), expected);
+    assert_eq!(client["service"]["port"], 8443);
+}
+
+#[rstest]
+#[case::nothing(&[], "--url")]
+#[case::both(&["--url", "https://a", "--service", "a/b"], "cannot be used with")]
+#[case::plain_http(&["--url", "http://a"], "expected https://")]
+#[case::user(&["--url", "https://me@a/"], "expected https://")]
+#[case::query(&["--url", "https://a/mutate?x=1"], "expected https://")]
+#[case::no_host(&["--url", "https:///mutate"], "expected https://")]
+#[case::no_namespace(&["--service", "b"], "expected NAMESPACE/NAME")]
+#[case::port(&["--service", "a/b:0"], "expected NAMESPACE/NAME")]
+#[case::upper_case(&["--service", "A/b"], "expected NAMESPACE/NAME")]
+#[case::no_file(&["--service", "a/b", "--ca", "/nowhere"], "/nowhere: No such file")]
+#[case::no_certificate(&["--service", "a/b", "--ca", "Cargo.toml"], "Cargo.toml: there is no certificate")]
+#[case::name(&["--service", "a/b", "--name", "Swap"], "expected lower-case")]
+fn bad_input_is_exit_2(#[case] arguments: &[&str], #[case] message: &str) {
+    assert!(Path::new("Cargo.toml").exists(), "tests run in the repository");
+    let output = run(&[&["manifests"], arguments].concat());
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{errors}");
+    assert!(errors.contains(message), "{errors}");
+}

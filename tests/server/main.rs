@@ -1,0 +1,23 @@
+//! The server in-process on free ports, and the binary as a user runs it. Events are injected: no test sleeps.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "a test may fail"
+)]
+
+mod binary;
+mod certificates;
+mod client;
+mod commands;
+mod drain;
+mod harness;
+mod limits;
+mod pem;
+mod rotation;
+mod state_reload;
+mod tls;
+mod wire;

@@ -1,0 +1,59 @@
+//! The TLS that the API server meets.
+
+use crate::client::{Tls, client_config};
+use crate::harness::{Setup, review, self_made};
+
+#[tokio::test]
+async fn only_http_1_1_is_offered() {
+    let server = Setup::default().start();
+    let both = client_config(&server.ca, &[b"h2", b"http/1.1"]);
+    let connection = Tls::try_open(server.https, both).await.unwrap();
+    assert_eq!(connection.stream.get_ref().1.alpn_protocol(), Some(&b"http/1.1"[..]));
+    assert!(Tls::try_open(server.https, client_config(&server.ca, &[b"h2"])).await.is_err());
+    let mut silent = Tls::try_open(server.https, client_config(&server.ca, &[])).await.unwrap();
+    assert_eq!(silent.post(&review("one", 0)).await.status, 200);
+}
+
+#[tokio::test]
+async fn no_session_tickets_are_sent() {
+    let server = Setup::default().start();
+    let mut connection = server.connect().await;
+    connection.post(&review("one", 0)).await;
+    assert_eq!(connection.stream.get_ref().1.tls13_tickets_received(), 0);
+}
+
+#[tokio::test]
+async fn tls_1_2_works() {
+    let server = Setup::default().start();
+    let mut roots = rustls::RootCertStore::empty();
+    let ca = rustls::pki_types::pem::PemObject::from_pem_slice(server.ca.as_bytes()).unwrap();
+    roots.add(ca).unwrap();
+    let provider = std::sync::Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&rustls::version::TLS12])
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let mut connection = Tls::try_open(server.https, config).await.unwrap();
+    assert_eq!(connection.post(&review("one", 0)).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_client_that_distrusts_us_is_counted_and_harms_nobody() {
+    let server = Setup::default().start();
+    let (other_ca, _) = self_made();
+    assert!(Tls::try_open(server.https, client_config(&other_ca, &[b"http/1.1"])).await.is_err());
+    assert_eq!(server.connect().await.post(&review("one", 0)).await.status, 200);
+    while server.metrics.handshake_failures.get() == 0 {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn plain_http_on_the_tls_port_harms_nobody() {
+    let server = Setup::default().start();
+    let mut plain = crate::client::Plain::open_plain(server.https).await;
+    plain.send(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    plain.closed().await;
+    assert_eq!(server.connect().await.post(&review("one", 0)).await.status, 200);
+}
