@@ -3,6 +3,7 @@
 pub mod advice;
 pub mod arithmetic;
 pub mod before_after;
+pub mod cause;
 pub mod input;
 pub mod node_text;
 pub mod nodes;
@@ -82,43 +83,54 @@ enum Output {
 }
 
 const MANUAL: &str = "\
-Nodes on the command line:
-  --node memory=64Gi[,swap=32Gi][,name=NAME][,count=N][,label=KEY=VALUE]...[,taint=KEY[=VALUE]:EFFECT]...
-  A node with swap gets the evidence labels of every swap backend, floor(1000*swap/memory), and every node gets
-  kubernetes.io/hostname and kubernetes.io/os=linux; label= wins over them. A node with swap that is not handed out:
-  label=spark-swap.io/limited-swap-permille=0.
+Nodes on the command line: --node memory=64Gi, and separated by commas whatever else is known:
+  swap=32Gi                 its swap; counts as handed out, by every swap backend
+  name=NAME                 [default: node-1, node-2, ...]
+  count=N                   so many of them, NAME-1 to NAME-N
+  label=KEY=VALUE           a label; repeatable
+  taint=KEY=VALUE:EFFECT    a taint, also KEY:EFFECT; repeatable
 
-Pods from a running cluster: a pod with a uid is explained without spec.nodeName, which the scheduler set after
+A node with swap gets the evidence labels of all backends, floor(1000*swap/memory), and every node gets \
+kubernetes.io/hostname and kubernetes.io/os=linux; label= wins over them. So \
+label=spark-swap.io/limited-swap-permille=0 makes a node with swap that its kubelet does not hand out.
+
+Pods of a running cluster: a pod with a uid is explained without spec.nodeName, which the scheduler set after \
 admission; a pod that carries a plan is shown with it.
 
-Output for programs (-o json, -o yaml): one object for one pod; a list where the input is a list or holds several
-documents. Sizes are bytes.
-  pod {from, namespace, name}, reason, class, bound, outcome (patched or unchanged), warnings [], notes [],
-  plan {as in the annotation spark-swap.io/plan} or null, bounds [{bound, request}], heapBounds [{bound, heap}],
-  patch [RFC 6902], nodes [{name, count, memory, swap, promisedPermille, usablePermille, hasEvidence, eligible,
-  grantedSwap}], a node shape each
+Output for programs (-o json, -o yaml): an object for one pod, a list where the input is a list or holds several \
+documents. Sizes are bytes. Members are only ever added:
+  pod                       {from, namespace, name}
+  reason, class, bound      words; class and bound may be null
+  outcome                   patched or unchanged
+  warnings, notes           lists of text: admission warnings, and remarks on the input
+  plan                      as in the annotation spark-swap.io/plan, or null
+  bounds, heapBounds        [{bound, request}] and [{bound, heap}]
+  patch                     RFC 6902
+  nodes                     one for each shape: [{name, count, memory, swap, promisedPermille,
+                            usablePermille, hasEvidence, eligible, grantedSwap}]
 -o patch prints the patch of one pod, [] where it stays unchanged.
 
 Examples:
   # What does an 8g executor become under the class batch on nodes of 64Gi with 32Gi of swap?
-  spark-swap explain --conf spark.executor.memory=8g \\
-      --conf spark.kubernetes.executor.label.spark-swap.io/class=batch \\
-      --state examples/classes --node memory=64Gi,swap=32Gi
+  spark-swap explain --state examples/classes --node memory=64Gi,swap=32Gi \\
+      --conf spark.executor.memory=8g \\
+      --conf spark.kubernetes.executor.label.spark-swap.io/class=batch
 
   # Why was this executor left alone?
   kubectl get swapclasses,nodes,namespaces,limitranges,resourcequotas -A -o yaml > cluster.yaml
   kubectl get pod job-exec-1 -o yaml | spark-swap explain -f - --state cluster.yaml
 
   # All executors of a namespace, counted by reason
-  kubectl get pods -l spark-role=executor -o json | spark-swap explain -f - --state cluster.yaml -o json \\
-      | jq 'group_by(.reason) | map({(.[0].reason): length}) | add'
+  kubectl get pods -l spark-role=executor -o json > pods.json
+  spark-swap explain -f pods.json --state cluster.yaml -o json |
+      jq 'group_by(.reason) | map({(.[0].reason): length}) | add'
 
   # The pod after the webhook
   spark-swap explain -f pod.json -o patch > patch.json
   kubectl patch --local -f pod.json --type json --patch-file patch.json -o yaml
 
-  # The conf that production runs with, on a mixed pool
-  spark-swap explain --properties-file spark-defaults.conf --conf spark.executor.memory=16g --state cluster.yaml \\
+  # The conf that production runs with, with ten new nodes beside those of today
+  spark-swap explain --properties-file spark-defaults.conf --state cluster.yaml \\
       --node memory=128Gi,swap=64Gi,name=new,count=10,label=node-pool=spark
 
 Exit codes:

@@ -23,7 +23,7 @@ impl Table {
     }
 
     /// Adds a row. Rows may have fewer cells than there are columns.
-    pub fn row<const N: usize>(&mut self, cells: [impl Into<String>; N]) {
+    pub fn row(&mut self, cells: impl IntoIterator<Item = impl Into<String>>) {
         self.rows.push(cells.into_iter().map(Into::into).collect());
     }
 

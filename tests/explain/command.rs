@@ -1,7 +1,9 @@
 //! Runs the command in-process.
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
+use serde_json::Value;
 use spark_swap::cli::explain::{self, ExplainArgs};
+use tempfile::TempDir;
 
 #[derive(Debug, Parser)]
 #[command(name = "spark-swap")]
@@ -10,14 +12,14 @@ struct Cli {
     command: Command,
 }
 
-#[derive(Debug, clap::Subcommand)]
+#[derive(Debug, Subcommand)]
 enum Command {
     Explain(Box<ExplainArgs>),
 }
 
 /// What the command prints, or why it exits with 2.
-pub(crate) fn explain<'a>(args: impl IntoIterator<Item = &'a str>, stdin: &str) -> Result<String, String> {
-    let args = ["spark-swap", "explain"].into_iter().chain(args);
+pub(crate) fn explain(args: &[&str], stdin: &str) -> Result<String, String> {
+    let args = ["spark-swap", "explain"].iter().chain(args);
     let cli = Cli::try_parse_from(args).map_err(|error| error.render().to_string())?;
     let Command::Explain(args) = cli.command;
     let mut out = Vec::new();
@@ -25,4 +27,14 @@ pub(crate) fn explain<'a>(args: impl IntoIterator<Item = &'a str>, stdin: &str) 
         Ok(()) => Ok(String::from_utf8(out).unwrap()),
         Err(error) => Err(format!("{error:#}")),
     }
+}
+
+/// Explains a pod under a state and with more flags.
+pub(crate) fn explain_pod(pod: &Value, state: Option<&TempDir>, args: &[&str]) -> String {
+    let mut all = vec!["-f", "-"];
+    if let Some(state) = state {
+        all.extend(["--state", state.path().to_str().unwrap()]);
+    }
+    all.extend(args);
+    explain(&all, &pod.to_string()).unwrap()
 }

@@ -9,5 +9,12 @@
     reason = "a test may fail"
 )]
 
+mod binary;
 mod command;
-mod try_it;
+mod conf;
+mod inputs;
+mod left_alone;
+mod objects;
+mod plans;
+mod pods;
+mod reasons_page;

@@ -30,10 +30,10 @@ pub fn table(explained: &Explained<'_>) -> String {
     if let Some((plan, class)) = plan.zip(explained.decision.class.as_ref()) {
         demand(&mut rows, explained.decision, plan, class, executor);
     }
-    let unswappable = if executor.unswappable.is_bounded {
-        "memory-backed emptyDirs of the Spark container"
-    } else {
-        "and more without a known size: memory-backed emptyDir without sizeLimit, or huge pages"
+    let unswappable = match (executor.unswappable.is_bounded, executor.unswappable.bytes) {
+        (true, 0) => "no memory-backed emptyDir in the Spark container",
+        (true, _) => "sizeLimits of memory-backed emptyDirs in the Spark container",
+        (false, _) => "and more of unknown size: a memory-backed emptyDir without sizeLimit, or huge pages",
     };
     rows.size("U", "unswappable", executor.unswappable.bytes, unswappable);
     if let Some(plan) = plan {
@@ -58,7 +58,7 @@ fn split(explained: &Explained<'_>, executor: &Executor, total: u64) -> String {
             parts.join(" + ")
         }
         (None, Some(heap)) => format!(
-            "the limit: H + {}, which is O + F + Y (overhead, off-heap, pyspark: the pod does not say)",
+            "the limit: H + {} of overhead, off-heap and pyspark (O + F + Y)",
             mi(total.saturating_sub(heap))
         ),
         (None, None) => "the limit: H + O + F + Y".to_owned(),
@@ -169,7 +169,9 @@ fn formula(bound: Bound, explained: &Explained<'_>, class: &SwapClass) -> String
         }
         Bound::PeakOverSwap => "the smallest whole Mi with R + g(R) >= Q + 4096".to_owned(),
         Bound::MinimumRequest => "minimumRequest of the class".to_owned(),
-        Bound::LimitRange => "the first whole Mi from there up that the LimitRanges allow".to_owned(),
+        Bound::LimitRange => {
+            "the first whole Mi from the largest other bound up that the LimitRanges allow".to_owned()
+        }
         Bound::Received => "the request as received".to_owned(),
         other => other.text().to_owned(),
     }
@@ -232,15 +234,15 @@ pub fn affinity(explained: &Explained<'_>) -> Vec<String> {
     let minimum = class.nodes.minimum_swap_percent.saturating_mul(10);
     let request_is_limit = plan.request.to == plan.limit.to;
     let by_peak = if plan.is_backed {
-        " and the smallest p with R + g(R) >= Q + 4096"
+        " and the least p with R + g(R) >= Q + 4096"
     } else if request_is_limit {
-        " and the smallest p with R + g(R) >= P"
+        " and the least p with R + g(R) >= P"
     } else {
         ""
     };
     vec![
         format!("required: {key} Gt {}", needed.saturating_sub(1)),
-        format!("needed: {needed} permille, the largest of 1, {minimum} (minimumSwapPercent){by_peak}"),
+        format!("needed: {needed} permille, the largest of 1, minimumSwapPercent ({minimum}){by_peak}"),
         format!(
             "protects: no node that promises less than {needed} takes it, so none that joins later voids the plan"
         ),

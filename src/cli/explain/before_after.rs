@@ -22,7 +22,6 @@ pub fn table(explained: &Explained<'_>) -> String {
     let Some(executor) = &decision.executor else { return String::new() };
     let mut table = Table::new(COLUMNS);
     let Some(plan) = &decision.plan else {
-        table.row(["", "unchanged"]);
         for (name, value) in before(executor, &decision.shapes) {
             table.row([name, &value]);
         }

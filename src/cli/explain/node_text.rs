@@ -26,45 +26,48 @@ pub fn eligible(explained: &Explained<'_>) -> String {
         Align::Right,
     ]);
     let plan = explained.decision.plan.as_ref();
-    let check = plan.map_or("", |plan| if plan.is_backed { "P <= R + s" } else { "P <= L + s" });
-    let granted = if plan.is_some() { "granted s" } else { "" };
-    table.row(["node", "nodes", "memory M", "swap S", "promised", "usable", granted, check]);
+    let titles = ["node", "nodes", "memory M", "swap S", "promised", "usable"];
+    match plan {
+        Some(plan) if plan.is_backed => table.row(titles.into_iter().chain(["granted s", "P <= R + s"])),
+        Some(_) => table.row(titles.into_iter().chain(["granted s", "P <= L + s"])),
+        None => table.row(titles),
+    }
     for row in rows {
         let NodeRow { shape, promised, usable, has_evidence, landing } = row;
         let promise = if promised == 0 { "none".to_owned() } else { promised.to_string() };
-        let (granted, check) = outcome(landing, plan, has_evidence);
+        let outcome = match (plan, landing) {
+            (Some(plan), Some(landing)) => outcome(landing, plan),
+            _ if has_evidence => Vec::new(),
+            _ if promised == 0 => vec!["no evidence".to_owned()],
+            _ => vec!["less than the class wants".to_owned()],
+        };
         let name = OneLine(&shape.name).to_string();
         let count = shape.count.to_string();
-        let sizes = [shape.memory, shape.swap].map(exact);
-        let [memory, swap] = &sizes;
-        table.row([&name, &count, memory, swap, &promise, &usable.to_string(), &granted, &check]);
+        let [memory, swap] = [shape.memory, shape.swap].map(exact);
+        let facts = [name, count, memory, swap, promise, usable.to_string()];
+        table.row(facts.into_iter().chain(outcome));
     }
     table.render()
 }
 
-fn outcome(landing: Option<Landing>, plan: Option<&Plan>, has_evidence: bool) -> (String, String) {
-    let Some(plan) = plan else {
-        let verdict = if has_evidence { "" } else { "no evidence, or less than the class wants" };
-        return (String::new(), verdict.to_owned());
+/// The granted swap, and whether the peak fits.
+fn outcome(landing: Landing, plan: &Plan) -> Vec<String> {
+    let swap = match landing {
+        Landing::Granted(swap) => swap,
+        Landing::TooSmall => {
+            return vec!["-".to_owned(), "never lands here: less memory than the request".to_owned()];
+        }
+        Landing::KeptOut => {
+            return vec!["-".to_owned(), "never lands here: kept away by the node affinity".to_owned()];
+        }
     };
-    match landing {
-        Some(Landing::Granted(swap)) => {
-            let base = if plan.is_backed { plan.request.to } else { plan.limit.to };
-            let sum = base.saturating_add(swap);
-            let verdict = match sum.checked_sub(plan.peak) {
-                Some(spare) => format!("holds: {} <= {base} + {swap}, {} to spare", plan.peak, exact(spare)),
-                None => format!("does not hold: {} > {base} + {swap}", plan.peak),
-            };
-            (swap.to_string(), verdict)
-        }
-        Some(Landing::TooSmall) => {
-            ("-".to_owned(), "never lands here: less memory than the request".to_owned())
-        }
-        Some(Landing::KeptOut) => {
-            ("-".to_owned(), "never lands here: kept away by the node affinity".to_owned())
-        }
-        None => (String::new(), String::new()),
-    }
+    let base = if plan.is_backed { plan.request.to } else { plan.limit.to };
+    let sum = base.saturating_add(swap);
+    let verdict = match sum.checked_sub(plan.peak) {
+        Some(spare) => format!("holds: {} <= {base} + {swap}, {} to spare", plan.peak, exact(spare)),
+        None => format!("does not hold: {} > {base} + {swap}", plan.peak),
+    };
+    vec![swap.to_string(), verdict]
 }
 
 /// Why the other known nodes are not eligible.

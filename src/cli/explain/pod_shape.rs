@@ -22,6 +22,14 @@ fn is_pod(pod: &Value) -> bool {
 /// otherwise empty pod.
 fn deepest<'v>(value: &'v Value, within: &dyn Fn(Value) -> Value) -> (String, &'v Value) {
     let is_bad = |candidate: Value| !is_pod(&within(candidate));
+    let is_wrong_type = match value {
+        Value::Object(_) => is_bad(json!({})),
+        Value::Array(_) => is_bad(json!([])),
+        _ => true,
+    };
+    if is_wrong_type {
+        return (String::new(), value);
+    }
     let (step, child, path) = match value {
         Value::Object(members) => {
             let Some((name, member)) = members.iter().find(|(name, member)| is_bad(json!({ *name: member })))
@@ -78,7 +86,7 @@ mod tests {
                 "a number",
             ),
             (json!({"spec": {"priority": "high"}}), "spec.priority", "a string"),
-            (json!([]), "", "a list"),
+            (json!({"spec": {"containers": {"name": "a"}}}), "spec.containers", "an object"),
         ] {
             let expected = format!("is not what a pod has there: found {found}");
             assert_eq!(problem(&pod), Some((path.to_owned(), expected)), "{pod}");

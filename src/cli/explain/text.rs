@@ -2,17 +2,21 @@
 
 use std::collections::BTreeMap;
 
+use super::cause::{Cause, cause};
 use super::input::Input;
-use super::{Explained, advice, arithmetic, before_after, node_text};
+use super::{Explained, arithmetic, before_after, node_text};
 use crate::admission::class_choice::{NamedBy, named};
 use crate::admission::patch::Operation;
-use crate::admission::reason::Reason;
+use crate::cli::sizes::{both, ratio};
 use crate::cli::table::{Align, Table};
-use crate::sizing::class::SwapClass;
+use crate::sizing::class::{Strategy, SwapClass};
+use crate::sizing::executor::Labelled;
 use crate::sizing::fields::OneLine;
 use crate::sizing::limit_range::Bounds;
 use crate::sizing::state::CLASS_LABEL;
 
+/// Sentences are broken into lines of about this many characters.
+const LONGEST_LINE: usize = 112;
 /// The most characters of a patch value that are shown.
 const LONGEST_VALUE: usize = 96;
 
@@ -21,11 +25,14 @@ pub fn explanation(explained: &Explained<'_>) -> String {
     let decision = explained.decision;
     let mut text = format!("{}: {}\n\n", decision.reason, decision.reason.text());
     text.push_str(&heading(explained));
-    section(&mut text, "Before and after", &before_after::table(explained));
+    let title = if decision.plan.is_some() { "Before and after" } else { "As received" };
+    section(&mut text, title, &before_after::table(explained));
     section(&mut text, "Recorded on the pod", &before_after::recorded(explained));
-    section(&mut text, "Why", &lines(advice::causes(explained)));
-    let advice = Some(decision.reason).filter(|reason| *reason != Reason::Planned).map(advice::what_to_do);
-    section(&mut text, "What to do", &lines(advice.map(str::to_owned)));
+    if let Some(Cause { why, advice }) = cause(explained) {
+        section(&mut text, "Why", &lines([why]));
+        section(&mut text, "What to do", &lines([advice.to_owned()]));
+    }
+    section(&mut text, "Spark conf labels", &conf_labels(explained));
     section(&mut text, "Arithmetic", &arithmetic::table(explained));
     section(&mut text, "Bounds on the request", &arithmetic::request_bounds(explained));
     section(&mut text, "Bounds on the heap", &arithmetic::heap_bounds(explained));
@@ -66,11 +73,22 @@ fn section(text: &mut String, title: &str, body: &str) {
     }
 }
 
-/// Sentences, one a line and indented.
+/// Sentences, indented, each on lines of its own.
 fn lines(sentences: impl IntoIterator<Item = String>) -> String {
     let mut text = String::new();
-    for sentence in sentences.into_iter().filter(|sentence| !sentence.is_empty()) {
-        text.extend(["  ", &OneLine(&sentence).to_string(), "\n"]);
+    for sentence in sentences {
+        let mut width = 0_usize;
+        for word in OneLine(&sentence).to_string().split(' ').filter(|word| !word.is_empty()) {
+            let with_word = width.saturating_add(word.chars().count()).saturating_add(1);
+            let separator = match width {
+                0 => "  ",
+                _ if with_word <= LONGEST_LINE => " ",
+                _ => "\n    ",
+            };
+            width = if separator == " " { with_word } else { word.chars().count() };
+            text.extend([separator, word]);
+        }
+        text.push_str(if width == 0 { "" } else { "\n" });
     }
     text
 }
@@ -86,7 +104,7 @@ fn heading(explained: &Explained<'_>) -> String {
             OneLine(name),
             OneLine(&subject.namespace),
             subject.kind,
-            subject.place
+            OneLine(&subject.place)
         ),
     ]);
     let class = class(explained);
@@ -128,9 +146,11 @@ fn class(explained: &Explained<'_>) -> String {
 }
 
 fn policy(class: &SwapClass) -> String {
-    let SwapClass { enforcement, strategy, limit, qos_class, swap, nodes, .. } = class;
+    let SwapClass { enforcement, strategy, qos_class, swap, nodes, .. } = class;
     let nodes = if nodes.only_with_swap { ", only nodes with evidence" } else { "" };
-    format!("{enforcement} {strategy}, limit {limit}, QoS class {qos_class}, swap via {}{nodes}", swap.via)
+    let limit =
+        if *strategy == Strategy::Density { format!(", limit {}", class.limit) } else { String::new() };
+    format!("{enforcement} {strategy}{limit}, QoS class {qos_class}, swap via {}{nodes}", swap.via)
 }
 
 fn limits_title(explained: &Explained<'_>) -> String {
@@ -145,9 +165,11 @@ fn limits(explained: &Explained<'_>) -> String {
     let mut table = Table::new(&[Align::Left, Align::Left]);
     for (scope, bounds) in [("Container", &facts.limits.container), ("Pod", &facts.limits.pod)] {
         for (resource, Bounds { min, max, max_ratio }) in [("memory", bounds.memory), ("cpu", bounds.cpu)] {
-            let named = [("min", min), ("max", max), ("limit / request at most", max_ratio)];
-            let set = named.into_iter().filter_map(|(name, bound)| Some(format!("{name} {}", bound?)));
-            let set: Vec<String> = set.collect();
+            let amounts = [("min", min), ("max", max)];
+            let amounts = amounts.into_iter().filter_map(|(name, bound)| Some(format!("{name} {}", bound?)));
+            let ratio = max_ratio.map(|ratio| ratio_text(ratio.milli_value().unsigned_abs()));
+            let ratio = ratio.map(|ratio| format!("limit / request at most {ratio}"));
+            let set: Vec<String> = amounts.chain(ratio).collect();
             if !set.is_empty() {
                 table.row([scope, resource, &set.join(", ")]);
             }
@@ -155,6 +177,27 @@ fn limits(explained: &Explained<'_>) -> String {
     }
     if facts.cpu_limit_quota {
         table.row(["ResourceQuota", "cpu", "counts limits.cpu, so no cpu limit is added"]);
+    }
+    table.render()
+}
+
+/// Thousandths as a decimal without zeros at its end.
+fn ratio_text(thousandths: u64) -> String {
+    ratio(thousandths, 1000).trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+/// What the application says about itself, and what it adds up to.
+fn conf_labels(explained: &Explained<'_>) -> String {
+    let executor = explained.decision.executor.as_ref();
+    let labels = explained.pod.and_then(|pod| pod.metadata.as_ref()?.labels.as_ref());
+    let Some((executor, labels)) = executor.zip(labels) else { return String::new() };
+    let mut table = Table::new(&[]);
+    for (key, value) in labels.0.iter().filter(|(key, _)| key.as_str().starts_with("spark.")) {
+        table.row([&OneLine(key.as_str()).to_string(), &OneLine(value.as_str()).to_string()]);
+    }
+    if let Some(Labelled { heap, total }) = executor.labelled {
+        table.row(["heap", &both(heap)]);
+        table.row(["total", &both(total)]);
     }
     table.render()
 }
