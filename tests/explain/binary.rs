@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::process::{Command, Output, Stdio};
 
+use crate::command::is_valid;
 use crate::pods::executor;
 
 fn run(args: &[&str], stdin: &str) -> Output {
@@ -54,14 +55,16 @@ fn a_reader_that_has_seen_enough_is_fine() {
 }
 
 #[test]
-fn the_help_is_the_manual() {
+fn the_examples_of_the_manual_are_commands() {
     let help = String::from_utf8(run(&["--help"], "").stdout).unwrap();
-    for part in [
-        "--conf <KEY=VALUE>",
-        "Examples:",
-        "Exit codes:",
-        "spark-swap explain --conf spark.executor.memory=8g",
-    ] {
-        assert!(help.contains(part), "{part}");
+    let help = help.replace("\\\n", "");
+    let commands = help.lines().filter_map(|line| {
+        let command = line.split("spark-swap explain ").nth(1).filter(|_| line.starts_with("  "))?;
+        command.split(['|', '>']).next()
+    });
+    let commands: Vec<&str> = commands.collect();
+    assert_eq!(commands.len(), 5, "{help}");
+    for command in commands {
+        assert!(is_valid(&command.split_whitespace().collect::<Vec<_>>()), "{command}");
     }
 }

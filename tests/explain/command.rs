@@ -17,6 +17,11 @@ enum Command {
     Explain(Box<ExplainArgs>),
 }
 
+/// The command line is understood.
+pub(crate) fn is_valid(args: &[&str]) -> bool {
+    Cli::try_parse_from(["spark-swap", "explain"].iter().chain(args)).is_ok()
+}
+
 /// What the command prints, or why it exits with 2.
 pub(crate) fn explain(args: &[&str], stdin: &str) -> Result<String, String> {
     let args = ["spark-swap", "explain"].iter().chain(args);
