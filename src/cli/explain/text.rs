@@ -141,6 +141,9 @@ fn class(explained: &Explained<'_>) -> String {
         NamedBy::Nobody if explained.state.default_class().is_default => {
             format!("{name}, the default class, as neither pod nor namespace names one")
         }
+        NamedBy::Nobody if explained.state.classes().any(|class| class.name == name) => {
+            format!("{name}, a SwapClass in place of the built-in one, as nothing names another one")
+        }
         NamedBy::Nobody => format!("{name}, the built-in class, as nothing names another one"),
     }
 }
