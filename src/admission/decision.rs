@@ -70,6 +70,11 @@ impl Decision {
         self.notes.iter().map(Note::warning).collect()
     }
 
+    /// The pod came with a plan.
+    pub fn is_planned_before(&self) -> bool {
+        matches!(self.reason, Reason::AlreadyPlanned | Reason::ChangedSince)
+    }
+
     fn judge(&mut self, request: &Request<'_, Pod<'_>>, state: &State) -> Result<Reason, Reason> {
         let pod = request.object.as_ref().filter(|_| request.creates_pod()).ok_or(Reason::NotExecutor)?;
         let spark = executor::recognise(pod)?;

@@ -7,7 +7,7 @@ use super::class::{QosMode, Strategy};
 use super::executor::{Executor, Labelled};
 use super::kubelet::{QosClass, granted_swap, oom_score_adj, qos_class};
 use super::nodes::NodeShape;
-use super::plan::{Change, Plan, PlanNode, Site, Terms};
+use super::plan::{Change, Plan, PlanNode, Promise, Site, Terms};
 use super::quantity::Quantity;
 use super::resources::ContainerResources;
 use super::strategy::{Demand, SERVER_CLASS_MEMORY, Sizes, density, heap_growth, safety_net};
@@ -283,7 +283,9 @@ fn finish(
         written_swap,
         cpu_limit,
         young_generation_mib: young_generation(executor, terms, heap),
+        promise: promise(&eligible.supply, sizes.request),
         bounds: sizes.bounds,
+        heap_bounds: sizes.heap_bounds,
         heap,
     })
 }
@@ -328,6 +330,10 @@ fn guaranteed_cpu(
     } else {
         Err(Reason::NotGuaranteed)
     }
+}
+
+fn promise(supply: &Supply, request: u64) -> Option<Promise> {
+    Some(Promise { permille: supply.permille(request)?, swap: supply.grant(request)? })
 }
 
 /// `-Xmn`, where the class caps the young generation and the application does not.
