@@ -1,0 +1,25 @@
+//! spark-swap with real parts: the Kubernetes control plane, Spark's own driver
+//! and the kubelet's own arithmetic. `README.md` beside this file says how to run it.
+
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::needless_pass_by_value
+)]
+
+// The real parts, and what the tests need to talk about them.
+mod control_plane;
+mod nodes;
+mod oracle;
+mod pods;
+mod process;
+mod spark;
+mod wait;
+mod webhook;
+
+// The tests, by subject.
+mod harness;
