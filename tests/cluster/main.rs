@@ -17,9 +17,14 @@ mod nodes;
 mod oracle;
 mod pods;
 mod process;
+mod resources;
 mod spark;
 mod wait;
 mod webhook;
 
 // The tests, by subject.
 mod harness;
+mod kubelet_oracle;
+mod limit_range_oracle;
+mod quantity_oracle;
+mod scheduling_oracle;

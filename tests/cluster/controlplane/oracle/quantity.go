@@ -1,11 +1,16 @@
 package oracle
 
-import "k8s.io/apimachinery/pkg/api/resource"
+import (
+	"math"
+
+	"k8s.io/apimachinery/pkg/api/resource"
+)
 
 type quantityAnswer struct {
 	OK        bool   `json:"ok"`
 	Value     int64  `json:"value"` // whole bytes, rounded up
 	Canonical string `json:"canonical"`
+	TooLarge  bool   `json:"tooLarge"` // beyond 64 bits: value is meaningless
 }
 
 // quantity parses a resource quantity.
@@ -20,5 +25,12 @@ func quantity(line []byte) (any, error) {
 	if err != nil {
 		return verdict{}, nil
 	}
-	return quantityAnswer{OK: true, Value: parsed.Value(), Canonical: parsed.String()}, nil
+	// Not String(), which may answer with the text that was parsed.
+	number, suffix := parsed.CanonicalizeBytes(nil)
+	return quantityAnswer{
+		OK:        true,
+		Value:     parsed.Value(),
+		Canonical: string(number) + string(suffix),
+		TooLarge:  parsed.CmpInt64(math.MaxInt64) > 0 || parsed.CmpInt64(-math.MaxInt64) < 0,
+	}, nil
 }

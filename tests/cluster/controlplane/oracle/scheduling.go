@@ -25,10 +25,8 @@ func nodeMatch(line []byte) (any, error) {
 	if err := decode(line, &request); err != nil {
 		return nil, err
 	}
-	affinity, err := nodeaffinity.GetRequiredNodeAffinity(&request.Pod).Match(&request.Node)
-	if err != nil {
-		return nil, err
-	}
+	// The filter ignores the error too: a term that cannot be read matches nothing.
+	affinity, _ := nodeaffinity.GetRequiredNodeAffinity(&request.Pod).Match(&request.Node)
 	_, untolerated := corev1helpers.FindMatchingUntoleratedTaint(
 		klog.Background(),
 		request.Node.Spec.Taints,
