@@ -150,13 +150,19 @@ impl ControlPlane {
 
     /// The audit annotations of a pod's creation: what the webhooks did and why.
     pub(crate) fn creation_audit(&self, namespace: &str, name: &str) -> Value {
-        let log = fs::read_to_string(self.dir.join("audit.log")).unwrap();
-        let event = log.lines().map(parse).find(|event| {
-            let object = &event["objectRef"];
-            let requested = object["name"].as_str().or(event["requestObject"]["metadata"]["name"].as_str());
-            object["namespace"] == namespace && requested == Some(name)
-        });
-        event.unwrap_or_else(|| panic!("no audit event for {namespace}/{name}"))["annotations"].clone()
+        // The event may be written just after the answer is sent.
+        wait::until("audit event", wait::LIMIT, || {
+            let log = fs::read_to_string(self.dir.join("audit.log")).map_err(|error| error.to_string())?;
+            // The last line may not be complete yet.
+            let mut events = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+            let event = events.find(|event| {
+                event["objectRef"]["namespace"] == namespace
+                    && event["requestObject"]["metadata"]["name"] == name
+            });
+            event
+                .map(|event| event["annotations"].clone())
+                .ok_or_else(|| format!("none for {namespace}/{name}"))
+        })
     }
 
     /// The ends of all logs, for a failure message.

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use spark_swap::sizing::kubelet::{
     CRITICAL_PRIORITY, QosClass, calculated_swap, is_swap_eligible, oom_score_adj, qos_class,
 };
+use spark_swap::sizing::quantity::Quantity;
 
 use crate::oracle::{self, Random, assert_no_difference};
 use crate::resources::{self, is_sidecar, memory_quantity, pod_resources, resources_of};
@@ -34,7 +35,7 @@ fn swap_qos_class_and_oom_score_are_the_kubelets_own() {
         let of_kubelet = answer["containers"].as_array().ok_or("no containers")?;
         for (container, theirs) in resources::containers(pod).zip(of_kubelet) {
             let ours = resources_of(container);
-            let request = ours.memory_request.and_then(|request| request.bytes()).unwrap_or(0);
+            let request = ours.memory_request.and_then(Quantity::bytes).unwrap_or(0);
             let swap = if is_swap_eligible(critical, qos, &ours) {
                 calculated_swap(request, memory, question["swap"].as_u64().unwrap())
             } else {

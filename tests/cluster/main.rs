@@ -12,6 +12,7 @@
 )]
 
 // The real parts, and what the tests need to talk about them.
+mod classes;
 mod control_plane;
 mod nodes;
 mod oracle;
@@ -23,8 +24,14 @@ mod wait;
 mod webhook;
 
 // The tests, by subject.
+mod class_selection;
+mod density;
 mod harness;
 mod kubelet_oracle;
 mod limit_range_oracle;
+mod outage;
 mod quantity_oracle;
+mod safety_net;
 mod scheduling_oracle;
+mod scope;
+mod statefulset;

@@ -41,6 +41,14 @@ pub(crate) fn spark_container(pod: &Value) -> &Value {
         .expect("a container that runs an executor")
 }
 
+pub(crate) fn spark_container_mut(pod: &mut Value) -> &mut Value {
+    let containers = pod["spec"]["containers"].as_array_mut().unwrap();
+    containers
+        .iter_mut()
+        .find(|container| container["args"][0] == "executor")
+        .expect("a container that runs an executor")
+}
+
 pub(crate) fn request(pod: &Value) -> u64 {
     bytes(&spark_container(pod)["resources"]["requests"]["memory"])
 }

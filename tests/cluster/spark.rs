@@ -1,5 +1,6 @@
 //! Real Spark applications: a PySpark driver in client mode, whose executors the API server stores.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Mutex;
@@ -7,6 +8,7 @@ use std::sync::Mutex;
 use serde_json::{Map, Value, json};
 
 use crate::control_plane::ControlPlane;
+use crate::nodes::toleration;
 use crate::process::{self, Process};
 use crate::wait;
 
@@ -50,6 +52,15 @@ impl<'a> Application<'a> {
     pub(crate) fn conf(mut self, key: &str, value: &str) -> Self {
         self.conf.insert(key.to_owned(), json!(value));
         self
+    }
+
+    /// Lets the executors run on the nodes that joined for this namespace.
+    pub(crate) fn on_reserved_nodes(self) -> Self {
+        let template = self.cluster.dir().join(format!("template-{}.json", self.namespace));
+        let pod =
+            json!({"apiVersion": "v1", "kind": "Pod", "spec": {"tolerations": [toleration(self.namespace)]}});
+        fs::write(&template, pod.to_string()).unwrap();
+        self.conf("spark.kubernetes.executor.podTemplateFile", template.to_str().unwrap())
     }
 
     /// Submits the application and waits until its executors are stored.
@@ -96,9 +107,15 @@ impl Driver<'_> {
     pub(crate) fn stop(mut self) -> Vec<Value> {
         let status = self.process.finish();
         assert!(status.success(), "the driver ended with {status}\n{}", self.process.tail());
-        wait::until("end of the executors", wait::LIMIT, || match self.executors().len() {
-            0 => Ok(()),
-            left => Err(format!("{left} executors are left\n{}", self.process.tail())),
+        wait::until("end of the executors", wait::LIMIT, || {
+            // Those that are bound stay, for there is no kubelet to end them.
+            let left =
+                self.executors().iter().filter(|pod| pod["metadata"]["deletionTimestamp"].is_null()).count();
+            if left == 0 {
+                Ok(())
+            } else {
+                Err(format!("{left} executors are left\n{}", self.process.tail()))
+            }
         });
         std::mem::take(&mut self.executors)
     }

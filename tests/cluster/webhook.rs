@@ -26,6 +26,13 @@ pub(crate) struct Webhook<'a> {
     server: Option<Server>,
 }
 
+/// What the audit log says of a call.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Verdict {
+    pub(crate) mutated: bool,
+    pub(crate) reason: String,
+}
+
 struct Server {
     process: Process,
     port: u16,
@@ -61,8 +68,23 @@ impl<'a> Webhook<'a> {
         self.server = Some(server);
     }
 
-    /// The name under which the audit log and its annotations know this webhook.
-    pub(crate) fn configuration_name(&self) -> String {
+    /// What this webhook said to the creation of a pod; `None` where it was not even called.
+    pub(crate) fn verdict_on(&self, namespace: &str, pod: &str) -> Option<Verdict> {
+        let audit = self.cluster.creation_audit(namespace, pod);
+        let annotations = audit.as_object().unwrap();
+        // The API server's own notes hold JSON; ours are plain words.
+        let notes =
+            annotations.values().filter_map(|note| serde_json::from_str::<Value>(note.as_str()?).ok());
+        let called = notes.into_iter().find(|note| {
+            note["configuration"] == self.configuration_name() && note.get("mutated").is_some()
+        })?;
+        let reason = format!("{}/reason", called["webhook"].as_str()?);
+        let reason =
+            annotations.get(&reason).and_then(Value::as_str).expect("an audit annotation with the reason");
+        Some(Verdict { mutated: called["mutated"] == true, reason: reason.to_owned() })
+    }
+
+    fn configuration_name(&self) -> String {
         format!("spark-swap-for-{}", self.namespaces.join("-"))
     }
 
@@ -147,10 +169,10 @@ impl Drop for Webhook<'_> {
             &name,
             "--ignore-not-found",
         ]));
-        if std::thread::panicking() {
-            if let Some(server) = &self.server {
-                eprintln!("{}", server.process.tail());
-            }
+        if let Some(server) = &self.server
+            && std::thread::panicking()
+        {
+            eprintln!("{}", server.process.tail());
         }
     }
 }
