@@ -64,7 +64,7 @@ pub(crate) fn assert_no_difference(
 pub(crate) struct Random(u64);
 
 impl Random {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(0)
     }
 

@@ -32,8 +32,9 @@ fn a_planned_pod_that_is_created_again_stays_as_it_is() {
     });
     let second = cluster.try_create(&copy, &["-n", &namespace]).unwrap();
     assert_eq!(pods::comparable(&second), pods::comparable(&first));
-    let verdict = webhook.verdict_on(&namespace, "second").expect("a call");
-    assert_eq!((verdict.mutated, &*verdict.reason), (false, "AlreadyPlanned"));
+    // The registration spares the API server the call, as long as it knows match conditions.
+    let verdict = webhook.verdict_on(&namespace, "second");
+    assert!(verdict.is_none_or(|verdict| !verdict.mutated && verdict.reason == "AlreadyPlanned"));
 }
 
 #[test]
