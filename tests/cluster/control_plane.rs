@@ -1,7 +1,6 @@
 //! A real Kubernetes: etcd, API server, controller manager and scheduler on loopback.
 
 use std::fs;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -9,6 +8,7 @@ use std::sync::{Mutex, OnceLock};
 
 use serde_json::{Value, json};
 
+use crate::parts;
 use crate::process::{self, Process};
 use crate::wait;
 
@@ -38,8 +38,8 @@ impl ControlPlane {
     }
 
     fn start() -> Self {
-        let binary = binary();
-        let dir = work_dir();
+        let binary = parts::control_plane_binary();
+        let dir = parts::work_dir();
         run(Command::new(&binary).arg("new-key").arg(dir.join("service-account.key")));
         let token = random_token();
         fs::write(dir.join("tokens.csv"), format!("{token},admin,admin,system:masters\n")).unwrap();
@@ -186,7 +186,7 @@ impl ControlPlane {
     fn start_apiserver(&mut self, store: &str) {
         let mut failure = String::new();
         for _ in 0..5 {
-            let port = free_port();
+            let port = parts::free_port();
             self.server = format!("https://127.0.0.1:{port}");
             self.write_kubeconfig();
             self.start_process(
@@ -276,38 +276,6 @@ impl ControlPlane {
     fn path(&self, name: &str) -> String {
         self.dir.join(name).to_str().unwrap().to_owned()
     }
-}
-
-/// A port that was free a moment ago.
-pub(crate) fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
-/// The control plane's binary, built where `SPARK_SWAP_CONTROLPLANE` names none.
-pub(crate) fn binary() -> PathBuf {
-    static BINARY: OnceLock<PathBuf> = OnceLock::new();
-    BINARY
-        .get_or_init(|| match std::env::var_os("SPARK_SWAP_CONTROLPLANE") {
-            Some(path) => path.into(),
-            None => process::path_from_script("build-controlplane", &[]),
-        })
-        .clone()
-}
-
-/// A directory named after this process. It stays for a look at the logs, until a
-/// later run finds its process gone.
-fn work_dir() -> PathBuf {
-    let parent = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cluster");
-    fs::create_dir_all(&parent).unwrap();
-    for entry in fs::read_dir(&parent).unwrap().flatten() {
-        if !Path::new("/proc").join(entry.file_name()).exists() {
-            // Another run may be at the same work.
-            drop(fs::remove_dir_all(entry.path()));
-        }
-    }
-    let dir = parent.join(std::process::id().to_string());
-    fs::create_dir(&dir).unwrap();
-    dir
 }
 
 fn random_token() -> String {

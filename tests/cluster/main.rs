@@ -16,6 +16,7 @@ mod classes;
 mod control_plane;
 mod nodes;
 mod oracle;
+mod parts;
 mod pods;
 mod process;
 mod resources;

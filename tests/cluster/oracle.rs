@@ -6,11 +6,11 @@ use std::thread;
 
 use serde_json::Value;
 
-use crate::control_plane::binary;
+use crate::parts::control_plane_binary;
 
 /// Answers of the oracle to questions, in their order.
 pub(crate) fn answers(questions: &[Value]) -> Vec<Value> {
-    let mut child = Command::new(binary())
+    let mut child = Command::new(control_plane_binary())
         .arg("oracle")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

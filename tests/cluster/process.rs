@@ -82,16 +82,3 @@ pub(crate) fn run(command: &mut Command, input: &str) -> Result<String, String> 
         Err(String::from_utf8_lossy(&output.stderr).into_owned())
     }
 }
-
-/// The last line that one of the scripts beside the tests prints: the path of what it made.
-/// Its progress goes to our own error output, for it may take minutes.
-pub(crate) fn path_from_script(script: &str, arguments: &[&str]) -> PathBuf {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cluster").join(script);
-    let output = Command::new(&script)
-        .args(arguments)
-        .stderr(Stdio::inherit())
-        .output()
-        .unwrap_or_else(|error| panic!("{}: {error}", script.display()));
-    assert!(output.status.success(), "{} {arguments:?} failed, see above", script.display());
-    PathBuf::from(String::from_utf8(output.stdout).unwrap().lines().last().unwrap())
-}

@@ -1,15 +1,15 @@
 //! Real Spark applications: a PySpark driver in client mode, whose executors the API server stores.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
-use std::sync::Mutex;
 
 use serde_json::{Map, Value, json};
 
 use crate::control_plane::ControlPlane;
 use crate::nodes::toleration;
-use crate::process::{self, Process};
+use crate::parts::spark_home;
+use crate::process::Process;
 use crate::wait;
 
 /// The newest releases of both lines that the project promises to work with.
@@ -137,11 +137,4 @@ impl Driver<'_> {
         });
         self.executors = pods;
     }
-}
-
-/// The virtual environment of a Spark version, installed at its first use.
-fn spark_home(version: &str) -> PathBuf {
-    static INSTALLING: Mutex<()> = Mutex::new(());
-    let _one_at_a_time = INSTALLING.lock();
-    process::path_from_script("install-spark", &[version])
 }

@@ -10,7 +10,8 @@ use std::process::Command;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::control_plane::{ControlPlane, free_port};
+use crate::control_plane::ControlPlane;
+use crate::parts::free_port;
 use crate::pods;
 use crate::process::{self, Process};
 use crate::wait;
