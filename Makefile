@@ -20,7 +20,7 @@ demo: ## a captured executor, before and after, over HTTPS; needs nothing but Ru
 	cargo run --locked --quiet --example demo -- target/debug/spark-swap
 
 demo-cluster: ## the same with a real control plane and a real Spark driver
-	cargo test --locked --quiet --test cluster -- --exact --nocapture --include-ignored demo::an_executor_of_real_spark_before_and_after
+	cargo test --locked --quiet --test cluster -- --nocapture demo::
 
 bench: ## benchmarks: time, instructions, allocations, and the server beside a constant answer
 	benches/run

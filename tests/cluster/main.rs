@@ -27,6 +27,7 @@ mod webhook;
 
 // The tests, by subject.
 mod class_selection;
+mod demo;
 mod density;
 mod harness;
 mod kubelet_oracle;
