@@ -12,7 +12,8 @@ use crate::sizing::{planner, proof};
 
 use super::class_choice;
 use super::executor::{self, HEAP_ENV, SparkContainer};
-use super::patch::{self, Operation};
+use super::operation::Operation;
+use super::patch;
 use super::plan_annotation::{FoundPlan, PLAN_ANNOTATION};
 use super::pod::Pod;
 use super::pod_placement::placement;

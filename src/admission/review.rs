@@ -8,7 +8,7 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 use super::answer::Malformed;
-use super::patch::Operation;
+use super::operation::Operation;
 use super::pod::Pod;
 use super::text::Text;
 

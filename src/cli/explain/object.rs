@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::Explained;
 use super::nodes::{self, Landing};
-use crate::admission::patch::Operation;
+use crate::admission::operation::Operation;
 use crate::admission::plan_annotation::PlanJson;
 use crate::admission::reason::Reason;
 use crate::sizing::bound::Bound;

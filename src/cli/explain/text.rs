@@ -6,7 +6,7 @@ use super::cause::{Cause, cause};
 use super::input::Input;
 use super::{Explained, arithmetic, before_after, node_text};
 use crate::admission::class_choice::{NamedBy, named};
-use crate::admission::patch::Operation;
+use crate::admission::operation::Operation;
 use crate::cli::sizes::{both, ratio};
 use crate::cli::table::{Align, Table};
 use crate::sizing::class::{Strategy, SwapClass};
