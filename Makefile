@@ -4,28 +4,23 @@ SHELL := bash
 .DEFAULT_GOAL := help
 .PHONY: help check test demo demo-cluster bench fuzz release docs clean
 
-# Builds of the tests: release speed without fat LTO.
-FAST := --profile fast
-FAST_BIN := target/fast/spark-swap
-
 help: ## show this help
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
 
 check: ## format, lints and fast tests: the inner loop
 	cargo fmt --check
-	cargo clippy --locked --all-targets --quiet -- -D warnings
-	cargo test --locked --quiet --lib --bins --test decisions --test state --test server --test explain
+	cargo clippy --locked --all-targets --test cluster --quiet -- -D warnings
+	cargo test --locked --quiet
 
 test: check ## everything, on real parts: Kubernetes control plane, kubelet code, Spark (installs what is missing)
-	tests/cluster/run
+	cargo test --locked --test cluster
 
 demo: ## a captured executor, before and after, over HTTPS; needs nothing but Rust
 	cargo build --locked --quiet
 	cargo run --locked --quiet --example demo -- target/debug/spark-swap
 
 demo-cluster: ## the same with a real control plane and a real Spark driver
-	cargo build --locked --quiet
-	examples/demo-cluster target/debug/spark-swap
+	cargo test --locked --quiet --test cluster -- --nocapture demo::
 
 bench: ## benchmarks: time, instructions, allocations, and the server beside a constant answer
 	benches/run

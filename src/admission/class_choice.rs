@@ -9,12 +9,31 @@ use crate::sizing::state::{CLASS_LABEL, OPT_OUT, State};
 use super::pod::{Container, Pod};
 use super::reason::{Note, Notice, Reason};
 
+/// Who names an executor's class.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NamedBy {
+    /// The pod's label.
+    Pod,
+    /// The namespace's label.
+    Namespace,
+    /// Nobody, so it is the default class.
+    Nobody,
+}
+
+/// Who names the executor's class, and the name.
+pub fn named<'s>(pod: &'s Pod<'_>, namespace: &str, state: &'s State) -> (NamedBy, Option<&'s str>) {
+    let of_namespace = || state.namespace(namespace).and_then(|facts| facts.class.as_deref());
+    match pod.label(CLASS_LABEL) {
+        Some(name) => (NamedBy::Pod, Some(name)),
+        None => of_namespace().map_or((NamedBy::Nobody, None), |name| (NamedBy::Namespace, Some(name))),
+    }
+}
+
 /// The class, by the pod's label, else its namespace's, else the default.
 ///
 /// `Err` carries the name that was asked for: nobody is ever given another class than the one they named.
 pub fn choose(pod: &Pod<'_>, namespace: &str, state: &State) -> Result<Arc<SwapClass>, (Reason, String)> {
-    let of_namespace = || state.namespace(namespace).and_then(|facts| facts.class.as_deref());
-    match pod.label(CLASS_LABEL).or_else(of_namespace) {
+    match named(pod, namespace, state).1 {
         None => Ok(Arc::clone(state.default_class())),
         Some(OPT_OUT) => Err((Reason::OptedOut, OPT_OUT.to_owned())),
         Some(name) => state.class(name).ok_or_else(|| (Reason::UnknownClass, name.to_owned())),

@@ -12,7 +12,8 @@ use crate::sizing::{planner, proof};
 
 use super::class_choice;
 use super::executor::{self, HEAP_ENV, SparkContainer};
-use super::patch::{self, Operation};
+use super::operation::Operation;
+use super::patch;
 use super::plan_annotation::{FoundPlan, PLAN_ANNOTATION};
 use super::pod::Pod;
 use super::pod_placement::placement;
@@ -68,6 +69,11 @@ impl Decision {
     /// Admission warnings.
     pub fn warnings(&self) -> Vec<String> {
         self.notes.iter().map(Note::warning).collect()
+    }
+
+    /// The pod came with a plan.
+    pub fn is_planned_before(&self) -> bool {
+        matches!(self.reason, Reason::AlreadyPlanned | Reason::ChangedSince)
     }
 
     fn judge(&mut self, request: &Request<'_, Pod<'_>>, state: &State) -> Result<Reason, Reason> {

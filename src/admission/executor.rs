@@ -171,10 +171,9 @@ impl JavaOptions {
                 read.flags.sets_young_generation = true;
                 continue;
             };
-            // Most are module options and properties without blanks, which say nothing here.
-            if (options.starts_with("--") || options.starts_with("-D"))
-                && !options.contains(char::is_whitespace)
-            {
+            // Spark's own lists are mostly module options and properties, which say nothing here.
+            let is_one_option = variable.name.as_str().starts_with(JAVA_OPT_PREFIX) && !options.contains(' ');
+            if is_one_option && (options.starts_with("--") || options.starts_with("-D")) {
                 continue;
             }
             let last = container.last_env(variable.name.as_str());

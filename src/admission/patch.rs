@@ -7,116 +7,22 @@ use std::collections::BTreeMap;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use serde::Serialize;
 
 use crate::sizing::arithmetic::mib;
 use crate::sizing::class::{Backend, Enforcement, SwapClass};
-use crate::sizing::placement::Toleration;
 use crate::sizing::plan::Plan;
 use crate::sizing::quantity::Quantity;
 
 use super::executor::{HEAP_ENV, JAVA_OPT_PREFIX, SparkContainer, next_java_opt};
+use super::operation::{
+    NewAffinity, NewEnvVar, NewExpression, NewNodeAffinity, NewNodeSelector, NewTerm, NewToleration,
+    Operation, Value,
+};
 use super::plan_annotation::{self, PLAN_ANNOTATION};
 use super::pod::{Pod, WireTerm};
 use super::pod_placement::{missing_tolerations, required_terms};
 use super::reason::Reason;
 use super::text::{Text, TextMap};
-
-/// One operation.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Operation {
-    /// `add` or `replace`.
-    pub op: &'static str,
-    /// A JSON pointer (RFC 6901).
-    pub path: String,
-    /// The new value.
-    pub value: Value,
-}
-
-/// What an operation writes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(untagged)]
-pub enum Value {
-    /// A string.
-    Text(String),
-    /// A map of strings.
-    Map(BTreeMap<String, String>),
-    /// An environment variable.
-    Env(NewEnvVar),
-    /// A toleration.
-    Toleration(NewToleration),
-    /// A list of tolerations.
-    Tolerations(Vec<NewToleration>),
-    /// One requirement on a node label.
-    Expression(NewExpression),
-    /// A list of requirements.
-    Expressions([NewExpression; 1]),
-    /// A whole required node selector.
-    NodeSelector(NewNodeSelector),
-    /// A whole node affinity.
-    NodeAffinity(NewNodeAffinity),
-    /// A whole affinity.
-    Affinity(NewAffinity),
-}
-
-/// An environment variable with a literal value.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct NewEnvVar {
-    name: String,
-    value: String,
-}
-
-/// A toleration without its empty members.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct NewToleration {
-    #[serde(skip_serializing_if = "str::is_empty")]
-    key: String,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    operator: String,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    value: String,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    effect: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    toleration_seconds: Option<i64>,
-}
-
-/// `key operator value`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct NewExpression {
-    key: &'static str,
-    operator: &'static str,
-    values: [String; 1],
-}
-
-/// A node selector of one term.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct NewNodeSelector {
-    node_selector_terms: [NewTerm; 1],
-}
-
-/// A term of one requirement.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct NewTerm {
-    match_expressions: [NewExpression; 1],
-}
-
-/// A node affinity with only its required part.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct NewNodeAffinity {
-    required_during_scheduling_ignored_during_execution: NewNodeSelector,
-}
-
-/// An affinity with only a node affinity.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct NewAffinity {
-    node_affinity: NewNodeAffinity,
-}
 
 /// The operations that turn the pod into what the plan says. An Audit plan is only recorded.
 ///
@@ -313,16 +219,4 @@ impl Patch<'_, '_> {
 
 fn is_empty(term: &WireTerm<'_>) -> bool {
     [&term.match_expressions, &term.match_fields].into_iter().flatten().all(Vec::is_empty)
-}
-
-impl From<&Toleration<'_>> for NewToleration {
-    fn from(toleration: &Toleration<'_>) -> Self {
-        Self {
-            key: toleration.key.to_string(),
-            operator: toleration.operator.to_string(),
-            value: toleration.value.to_string(),
-            effect: toleration.effect.to_string(),
-            toleration_seconds: toleration.seconds,
-        }
-    }
 }

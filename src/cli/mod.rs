@@ -2,9 +2,17 @@
 
 pub mod certs;
 pub mod duration;
+pub mod executor_memory;
+pub mod executor_pod;
+pub mod explain;
 pub mod files;
+pub mod java_properties;
 pub mod manifests;
+pub mod node_flag;
 pub mod serve;
+pub mod sizes;
+pub mod spark_conf;
+pub mod table;
 
 use std::fmt::Display;
 use std::io::{self, Write};
@@ -33,6 +41,7 @@ Exit codes:
 #[derive(Debug, Subcommand)]
 enum Command {
     Serve(Box<serve::Serve>),
+    Explain(Box<explain::ExplainArgs>),
     Manifests(manifests::Manifests),
     Certs(certs::Certs),
 }
@@ -41,6 +50,8 @@ enum Command {
 pub fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Serve(serve) => serve.run(),
+        Command::Explain(args) => explain::run(&args, io::stdin(), &mut io::stdout())
+            .map_err(|error| Failure::BadInput(format!("{error:#}"))),
         Command::Manifests(manifests) => manifests.run(),
         Command::Certs(certs) => certs.run(),
     };

@@ -12,11 +12,16 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum_server::Handle;
 use hyper_util::rt::TokioTimer;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::gauge::Gauge;
 
+use super::limits::LimitedAcceptor;
 use super::metrics::{CONTENT_TYPE, Metrics};
 use super::readiness::Readiness;
 use super::tls::ServedCertificate;
 
+/// Enough for probes and scrapers; more must not take the webhook's file descriptors.
+const MAX_CONNECTIONS: usize = 64;
 /// For a connection without a request, and for the headers of one.
 const IDLE_TIMEOUT: Duration = Duration::from_mins(2);
 const FIRST_REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
@@ -45,7 +50,9 @@ impl Admin {
 
 /// Serves until the handle is told to shut down.
 pub async fn serve(listener: TcpListener, router: Router, handle: Handle<SocketAddr>) -> io::Result<()> {
+    let slots = LimitedAcceptor::new(MAX_CONNECTIONS, Gauge::default(), Counter::default());
     let mut server = axum_server::from_tcp(listener)?
+        .acceptor(slots)
         .http1_only()
         .first_request_timeout(FIRST_REQUEST_TIMEOUT)
         .handle(handle);

@@ -10,6 +10,9 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 /// broken connection.
 const DISCARD: usize = 64 << 20;
 
+/// Up to this much is reserved because a sender says that it will come; more only as it comes.
+const TRUSTED: usize = 256 << 10;
+
 /// The unit in which memory is accounted for.
 const PAGE: usize = 4 << 10;
 
@@ -52,7 +55,8 @@ pub(super) async fn read<'a>(
     limit: usize,
     room: &'a Room,
 ) -> Result<Arrived<'a>, BodyError> {
-    if usize::try_from(body.size_hint().lower()).is_ok_and(|declared| declared > limit) {
+    let declared = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+    if declared > limit {
         return Err(BodyError::TooLarge);
     }
     let mut held: Option<SemaphorePermit<'a>> = None;
@@ -70,7 +74,7 @@ pub(super) async fn read<'a>(
             continue;
         }
         if all.is_empty() {
-            all.reserve(length.saturating_mul(2).min(limit));
+            all.reserve_exact(declared.clamp(length, length.max(TRUSTED)));
             all.extend_from_slice(&first);
         }
         all.extend_from_slice(&piece);

@@ -26,7 +26,8 @@ pub(super) async fn serve(
     metrics: Arc<Metrics>,
     handle: Handle<SocketAddr>,
 ) -> io::Result<()> {
-    let slots = LimitedAcceptor::new(limits.max_connections, Arc::clone(&metrics));
+    let (open, rejected) = (metrics.connections.clone(), metrics.connections_rejected.clone());
+    let slots = LimitedAcceptor::new(limits.max_connections, open, rejected);
     let acceptor = RustlsAcceptor::new(RustlsConfig::from_config(Arc::new(config)))
         .handshake_timeout(limits.handshake_timeout)
         .acceptor(slots);

@@ -7,11 +7,11 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum_server::accept::{Accept, TcpConfigAcceptor, TcpKeepaliveConfig, TcpSocketConfig};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::gauge::Gauge;
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower_service::Service;
-
-use super::metrics::Metrics;
 
 /// The largest body of a review. The API server accepts objects of 3 MiB, and a review of an update holds two.
 pub const MAX_BODY: usize = 8 << 20;
@@ -55,12 +55,13 @@ impl Default for Limits {
 pub struct LimitedAcceptor {
     slots: Arc<Semaphore>,
     tcp: TcpConfigAcceptor,
-    metrics: Arc<Metrics>,
+    open: Gauge,
+    rejected: Counter,
 }
 
 impl LimitedAcceptor {
-    /// At most `max_connections` at a time.
-    pub fn new(max_connections: usize, metrics: Arc<Metrics>) -> Self {
+    /// At most `max_connections` at a time; counts the open ones and those that were closed at once.
+    pub fn new(max_connections: usize, open: Gauge, rejected: Counter) -> Self {
         let keepalive = TcpKeepaliveConfig::new()
             .time(Duration::from_secs(30))
             .interval(Duration::from_secs(10))
@@ -69,7 +70,8 @@ impl LimitedAcceptor {
         Self {
             slots: Arc::new(Semaphore::new(max_connections.min(Semaphore::MAX_PERMITS))),
             tcp: TcpConfigAcceptor::new(config),
-            metrics,
+            open,
+            rejected,
         }
     }
 }
@@ -81,10 +83,10 @@ impl<S> Accept<TcpStream, S> for LimitedAcceptor {
 
     fn accept(&self, stream: TcpStream, service: S) -> Self::Future {
         let Ok(permit) = Arc::clone(&self.slots).try_acquire_owned() else {
-            self.metrics.connections_rejected.inc();
+            self.rejected.inc();
             return ready(Err(io::Error::new(io::ErrorKind::QuotaExceeded, "too many connections")));
         };
-        let slot = Arc::new(Slot::new(permit, Arc::clone(&self.metrics)));
+        let slot = Arc::new(Slot::new(permit, self.open.clone()));
         ready(
             self.tcp
                 .accept(stream, service)
@@ -120,18 +122,18 @@ impl<S: Service<R>, R> Service<R> for Held<S> {
 struct Slot {
     #[expect(dead_code, reason = "given back when the slot is dropped")]
     permit: OwnedSemaphorePermit,
-    metrics: Arc<Metrics>,
+    open: Gauge,
 }
 
 impl Slot {
-    fn new(permit: OwnedSemaphorePermit, metrics: Arc<Metrics>) -> Self {
-        metrics.connections.inc();
-        Self { permit, metrics }
+    fn new(permit: OwnedSemaphorePermit, open: Gauge) -> Self {
+        open.inc();
+        Self { permit, open }
     }
 }
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        self.metrics.connections.dec();
+        self.open.dec();
     }
 }

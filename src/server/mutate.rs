@@ -192,25 +192,31 @@ fn log(record: &Record) {
     let Record { uid, namespace, name, reason, class, bound, .. } = record;
     let (uid, namespace, name, class) = (cut(uid, 64), cut(namespace, 253), cut(name, 253), cut(class, 253));
     let reason = reason.as_str();
+    let notices = notices(record);
     if let Some(problem) = &record.failed_proof {
         error!(uid, namespace, name, reason, class, problem, "plan rejected");
     } else if let Some(bound) = bound {
-        let (removed, swap) = (record.request_bytes_removed, record.expected_swap);
-        let bound = bound.as_str();
         info!(
             uid,
             namespace,
             name,
             reason,
             class,
-            bound,
-            request_bytes_removed = removed,
-            expected_swap = swap,
+            bound = bound.as_str(),
+            request_bytes_removed = record.request_bytes_removed,
+            expected_swap = record.expected_swap,
+            notices,
             "planned"
         );
     } else {
-        debug!(uid, namespace, name, reason, class, "left alone");
+        debug!(uid, namespace, name, reason, class, notices, "left alone");
     }
+}
+
+/// The notices, separated by commas; `None` without any.
+fn notices(record: &Record) -> Option<String> {
+    let words: Vec<&str> = record.notices.iter().map(|notice| notice.as_str()).collect();
+    (!words.is_empty()).then(|| words.join(","))
 }
 
 /// The beginning of a text, in at most `length` bytes.

@@ -27,7 +27,7 @@ pub fn init(format: LogFormat, levels: Targets) -> Result<(), TryInitError> {
             layer.json().flatten_event(true).with_current_span(false).with_span_list(false).boxed()
         }
     };
-    tracing_subscriber::registry().with(layer.with_filter(levels)).try_init()?;
+    tracing_subscriber::registry().with(levels).with(layer).try_init()?;
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         error!(place, "panicked, which is a bug in spark-swap: please report it");
@@ -37,7 +37,7 @@ pub fn init(format: LogFormat, levels: Targets) -> Result<(), TryInitError> {
 
 /// Reads log levels: a level, or `module=level`, separated by commas.
 pub fn parse_levels(text: &str) -> Result<Targets, String> {
-    let is_level = |level: &str| level.parse::<LevelFilter>().is_ok();
+    let is_level = |level: &str| !level.is_empty() && level.parse::<LevelFilter>().is_ok();
     let fits = text.split(',').all(|directive| match directive.split_once('=') {
         None => is_level(directive),
         Some((module, level)) => !module.is_empty() && is_level(level),

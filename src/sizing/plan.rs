@@ -96,8 +96,21 @@ pub struct Plan {
     pub cpu_limit: Option<Quantity>,
     /// The young generation to set, MiB.
     pub young_generation_mib: Option<u64>,
+    /// What the nodes with evidence promise for R; `None` when none of them can hold it.
+    pub promise: Option<Promise>,
     /// Every bound that was computed with the request it asks for, in the order of the design.
     pub bounds: Vec<(Bound, u64)>,
+    /// HeapGrowth: the same for the heap.
+    pub heap_bounds: Vec<(Bound, u64)>,
+}
+
+/// The swap that the eligible nodes with evidence promise for one request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Promise {
+    /// p: the smallest promised permille of those that can hold the request.
+    pub permille: u64,
+    /// g(R), bytes.
+    pub swap: u64,
 }
 
 /// A node, as the plan annotation names it.

@@ -4,13 +4,15 @@
 use super::arithmetic::{floor_to_mib, mib, percent_floor};
 use super::bound::Bound;
 use super::class::{QosMode, Strategy};
+use super::eligible_nodes::{EligibleNodes, nothing_to_land_on};
 use super::executor::{Executor, Labelled};
+use super::guaranteed;
 use super::kubelet::{QosClass, granted_swap, oom_score_adj, qos_class};
 use super::nodes::NodeShape;
-use super::plan::{Change, Plan, PlanNode, Site, Terms};
+use super::plan::{Change, Plan, PlanNode, Promise, Site, Terms};
 use super::quantity::Quantity;
 use super::resources::ContainerResources;
-use super::strategy::{Demand, SERVER_CLASS_MEMORY, Sizes, density, heap_growth, safety_net};
+use super::strategy::{Demand, Sizes, density, heap_growth, safety_net};
 use super::supply::{Supply, needed_permille};
 use crate::admission::reason::{Note, Notice, Reason};
 
@@ -35,68 +37,6 @@ pub fn plan(
         notes.push(Notice::AlwaysPreTouch.into());
     }
     Ok(plan)
-}
-
-/// The eligible nodes as the class sees them.
-struct EligibleNodes<'a> {
-    shapes: &'a [NodeShape],
-    /// What the nodes with evidence promise.
-    supply: Supply,
-    /// The most memory of a node without evidence; 0 when every node has some.
-    largest_unproven: u64,
-}
-
-impl<'a> EligibleNodes<'a> {
-    fn new(terms: &Terms<'_>, site: &Site<'a>) -> Result<Self, Reason> {
-        let class = terms.class;
-        let needs_nodes = terms.needs_evidence() || !class.nodes.selector.is_empty();
-        if needs_nodes && !site.nodes_are_known {
-            return Err(Reason::NodesUnknown);
-        }
-        let mut proven = Vec::with_capacity(site.shapes.len());
-        let mut largest_unproven = 0;
-        for shape in site.shapes {
-            if is_proven(shape, terms) {
-                proven.push((shape.memory, shape.usable_permille(class.swap.via)));
-            } else {
-                largest_unproven = shape.memory.max(largest_unproven);
-            }
-        }
-        let nothing_matches = if terms.needs_evidence() { proven.is_empty() } else { site.shapes.is_empty() };
-        if site.nodes_are_known && nothing_matches {
-            return Err(nothing_to_land_on(terms, site));
-        }
-        let supply = Supply::new(proven, class.swap.max_per_executor);
-        Ok(Self { shapes: site.shapes, supply, largest_unproven })
-    }
-
-    /// A node without evidence could take a request of this size.
-    fn some_unproven_holds(&self, request: u64) -> bool {
-        self.largest_unproven >= request.max(1)
-    }
-
-    /// The nodes on which a plan may land.
-    fn landing<'e>(
-        &'e self,
-        terms: &'e Terms<'_>,
-        is_confined: bool,
-        request: u64,
-    ) -> impl Iterator<Item = &'a NodeShape> + use<'e, 'a> {
-        let via = terms.class.swap.via;
-        let least = terms.class.nodes.minimum_swap_percent;
-        self.shapes
-            .iter()
-            .filter(move |shape| shape.memory >= request && (!is_confined || shape.has_evidence(via, least)))
-    }
-}
-
-fn is_proven(shape: &NodeShape, terms: &Terms<'_>) -> bool {
-    shape.has_evidence(terms.class.swap.via, terms.class.nodes.minimum_swap_percent)
-}
-
-fn nothing_to_land_on(terms: &Terms<'_>, site: &Site<'_>) -> Reason {
-    let must_qualify = terms.needs_evidence() || !terms.class.nodes.selector.is_empty();
-    if site.is_bound_to_node && must_qualify { Reason::PinConflict } else { Reason::NoSwapNode }
 }
 
 fn solve(
@@ -247,7 +187,8 @@ fn finish(
     } else {
         0
     };
-    let cpu_limit = if is_guaranteed { guaranteed_cpu(executor, site, &sizes, possible_swap)? } else { None };
+    let cpu_limit =
+        if is_guaranteed { guaranteed::cpu_limit(executor, site, &sizes, possible_swap)? } else { None };
     let planned = planned_resources(executor, &sizes, cpu_limit);
     let qos_class = qos_class(&executor.resources.with_spark(planned));
     if is_guaranteed && qos_class != QosClass::Guaranteed {
@@ -283,7 +224,9 @@ fn finish(
         written_swap,
         cpu_limit,
         young_generation_mib: young_generation(executor, terms, heap),
+        promise: promise(&eligible.supply, sizes.request),
         bounds: sizes.bounds,
+        heap_bounds: sizes.heap_bounds,
         heap,
     })
 }
@@ -299,35 +242,8 @@ fn planned_resources(executor: &Executor, sizes: &Sizes, cpu_limit: Option<Quant
     }
 }
 
-/// What QoS class Guaranteed asks of the Spark container: the cpu limit to write, `None` when it is right already.
-fn guaranteed_cpu(
-    executor: &Executor,
-    site: &Site<'_>,
-    sizes: &Sizes,
-    swap: u64,
-) -> Result<Option<Quantity>, Reason> {
-    let spark = executor.resources.spark;
-    let is_backed =
-        sizes.demand.working_set <= sizes.limit && sizes.demand.peak <= sizes.limit.saturating_add(swap);
-    // The JDK falls back to SerialGC below two cpus or 1792Mi, unless told otherwise.
-    let loses_collector = !executor.jvm.selects_collector
-        && sizes.limit < SERVER_CLASS_MEMORY
-        && executor.received_limit >= SERVER_CLASS_MEMORY;
-    let request = spark.cpu_request.filter(|request| !request.is_zero()).ok_or(Reason::NotGuaranteed)?;
-    if !is_backed || loses_collector {
-        return Err(Reason::NotGuaranteed);
-    }
-    if spark.cpu_limit.is_some_and(|limit| limit.cmp_amount(request).is_eq()) {
-        return Ok(None);
-    }
-    let is_whole = request.is_whole() && request.value() >= 2;
-    let is_allowed =
-        !site.has_cpu_limit_quota && executor.resources.cpu_is_allowed(site.limits, request, request);
-    if (is_whole || executor.jvm.selects_collector) && is_allowed {
-        Ok(Some(request))
-    } else {
-        Err(Reason::NotGuaranteed)
-    }
+fn promise(supply: &Supply, request: u64) -> Option<Promise> {
+    Some(Promise { permille: supply.permille(request)?, swap: supply.grant(request)? })
 }
 
 /// `-Xmn`, where the class caps the young generation and the application does not.

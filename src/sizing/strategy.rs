@@ -41,6 +41,7 @@ pub(super) struct Sizes {
     /// P <= R + s is claimed.
     pub(super) is_backed: bool,
     pub(super) bounds: Vec<(Bound, u64)>,
+    pub(super) heap_bounds: Vec<(Bound, u64)>,
 }
 
 /// Why a strategy cannot be had, with the bounds computed so far: the plan is a SafetyNet then.
@@ -100,6 +101,7 @@ pub(super) fn safety_net(executor: &Executor, demand: Demand, bound: Bound) -> S
         bound,
         is_backed: false,
         bounds: vec![(Bound::SafetyNet, request)],
+        heap_bounds: Vec::new(),
     }
 }
 
@@ -152,7 +154,9 @@ pub(super) fn density(
         return Ok(None);
     }
     let limit = density_limit(executor, terms, total, request);
-    Ok(Some(Sizes { strategy: Strategy::Density, request, limit, demand, bound, is_backed: true, bounds }))
+    let heap_bounds = Vec::new();
+    let strategy = Strategy::Density;
+    Ok(Some(Sizes { strategy, request, limit, demand, bound, is_backed: true, bounds, heap_bounds }))
 }
 
 /// L for a request under Density.
@@ -210,7 +214,12 @@ pub(super) fn heap_growth(
     } else {
         Bound::CompressedOops
     };
+    let mut heap_bounds = vec![(Bound::Growth, asked), (Bound::SwapSpent, by_swap)];
+    if compressed != u64::MAX {
+        heap_bounds.push((Bound::CompressedOops, compressed));
+    }
     demand.heap = Some(grown);
     demand.set_peak(demand.peak.saturating_add(grown.saturating_sub(heap)), terms);
-    Ok(Some(Sizes { strategy: Strategy::HeapGrowth, request, demand, bound, is_backed: true, ..net }))
+    let strategy = Strategy::HeapGrowth;
+    Ok(Some(Sizes { strategy, request, demand, bound, is_backed: true, heap_bounds, ..net }))
 }

@@ -1,11 +1,11 @@
 //! Whatever clients do, the process stays within its bounds and goes on answering the others.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum_server::accept::Accept;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::gauge::Gauge;
 use spark_swap::server::limits::{LimitedAcceptor, Limits};
-use spark_swap::server::metrics::Metrics;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, pause};
 
@@ -134,11 +134,25 @@ async fn an_idle_connection_outlives_the_90_seconds_of_the_api_server() {
 }
 
 #[tokio::test]
+async fn connections_to_the_admin_port_are_limited_too() {
+    let server = Setup::default().start();
+    let mut open = Vec::new();
+    for _ in 0..64 {
+        let mut connection = server.admin().await;
+        assert_eq!(connection.get("/livez").await.status, 200);
+        open.push(connection);
+    }
+    assert_eq!(server.admin().await.closed().await, b"");
+    assert_eq!(open[0].get("/livez").await.status, 200);
+    assert_eq!(server.connect().await.post(&review("one", 0)).await.status, 200);
+}
+
+#[tokio::test]
 async fn connections_have_no_nagle_delay_and_keepalive() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let _client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
     let (stream, _) = listener.accept().await.unwrap();
-    let acceptor = LimitedAcceptor::new(1, Arc::new(Metrics::new()));
+    let acceptor = LimitedAcceptor::new(1, Gauge::default(), Counter::default());
     let (stream, _held) = acceptor.accept(stream, ()).await.unwrap();
     assert!(stream.nodelay().unwrap());
 }

@@ -1,0 +1,41 @@
+//! spark-swap with real parts: the Kubernetes control plane, Spark's own driver
+//! and the kubelet's own arithmetic. `README.md` beside this file says how to run it.
+
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::needless_pass_by_value
+)]
+
+// The real parts, and what the tests need to talk about them.
+mod classes;
+mod control_plane;
+mod nodes;
+mod oracle;
+mod parts;
+mod pods;
+mod process;
+mod resources;
+mod scenario;
+mod spark;
+mod wait;
+mod webhook;
+
+// The tests, by subject.
+mod class_selection;
+mod demo;
+mod density;
+mod harness;
+mod kubelet_oracle;
+mod limit_range_oracle;
+mod outage;
+mod proof_oracle;
+mod quantity_oracle;
+mod safety_net;
+mod scheduling_oracle;
+mod scope;
+mod statefulset;

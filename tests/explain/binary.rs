@@ -1,0 +1,70 @@
+//! The process: exit codes, streams and help.
+
+use std::io::Write;
+use std::process::{Command, Output, Stdio};
+
+use crate::command::is_valid;
+use crate::pods::executor;
+
+fn run(args: &[&str], stdin: &str) -> Output {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_spark-swap"))
+        .arg("explain")
+        .args(args)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(stdin.as_bytes()).unwrap();
+    child.wait_with_output().unwrap()
+}
+
+#[test]
+fn an_unchanged_pod_is_fine() {
+    let output = run(&["-f", "-"], "kind: Pod");
+    assert_eq!(output.status.code(), Some(0));
+    assert!(output.stderr.is_empty());
+    assert!(String::from_utf8(output.stdout).unwrap().starts_with("NotExecutor: "));
+}
+
+#[test]
+fn bad_input_is_2_with_a_line_for_each_problem() {
+    let output = run(&["-f", "-"], "a: 1\n---\nb: 1\n");
+    assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(2), &[][..]));
+    assert_eq!(
+        String::from_utf8(output.stderr).unwrap(),
+        "error: stdin, document 1: kind: is missing: every object needs a kind and an apiVersion\n\
+         error: stdin, document 2: kind: is missing: every object needs a kind and an apiVersion\n"
+    );
+    assert_eq!(run(&["--conf", "spark.executor.memory=1"], "").status.code(), Some(2));
+    assert_eq!(run(&[], "").status.code(), Some(2));
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_is_fine() {
+    let list = serde_json::json!({"kind": "List", "items": vec![executor(); 500]});
+    let mut child = Command::new(env!("CARGO_BIN_EXE_spark-swap"))
+        .args(["explain", "-f", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    child.stdin.take().unwrap().write_all(list.to_string().as_bytes()).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn the_examples_of_the_manual_are_commands() {
+    let help = String::from_utf8(run(&["--help"], "").stdout).unwrap();
+    let help = help.replace("\\\n", "");
+    let commands = help.lines().filter_map(|line| {
+        let command = line.split("spark-swap explain ").nth(1).filter(|_| line.starts_with("  "))?;
+        command.split(['|', '>']).next()
+    });
+    let commands: Vec<&str> = commands.collect();
+    assert_eq!(commands.len(), 5, "{help}");
+    for command in commands {
+        assert!(is_valid(&command.split_whitespace().collect::<Vec<_>>()), "{command}");
+    }
+}

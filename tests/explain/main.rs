@@ -1,0 +1,20 @@
+//! `spark-swap explain`: what people and programs are told about a decision.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "a test may fail"
+)]
+
+mod binary;
+mod command;
+mod conf;
+mod inputs;
+mod left_alone;
+mod objects;
+mod plans;
+mod pods;
+mod reasons_page;
