@@ -75,9 +75,14 @@ impl NamespaceLimits {
         }
     }
 
-    /// Nothing is bound.
-    pub fn is_empty(&self) -> bool {
-        *self == Self::default()
+    /// The same minimums and nothing else.
+    #[must_use]
+    pub fn minimums(&self) -> Self {
+        let of = |bounds: &ResourceBounds| ResourceBounds {
+            memory: Bounds { min: bounds.memory.min, ..Bounds::default() },
+            cpu: Bounds { min: bounds.cpu.min, ..Bounds::default() },
+        };
+        Self { container: of(&self.container), pod: of(&self.pod) }
     }
 }
 

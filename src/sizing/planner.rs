@@ -54,7 +54,7 @@ fn solve(
             if growth.is_some() && grown.is_none() {
                 notes.push(Notice::GrowthDropped.into());
             }
-            return Ok(grown.unwrap_or_else(|| safety_net(executor, demand, Bound::SafetyNet)));
+            return Ok(grown.unwrap_or_else(|| safety_net(executor, terms, demand, Bound::SafetyNet)));
         }
         Strategy::Density => {
             (density(executor, terms, demand, &eligible.supply, site.limits), Strategy::Density)
@@ -75,7 +75,7 @@ fn solve(
         Err(obstacle) => Err(obstacle),
     };
     let sizes = sizes.unwrap_or_else(|obstacle| {
-        let mut net = safety_net(executor, demand, obstacle.bound);
+        let mut net = safety_net(executor, terms, demand, obstacle.bound);
         net.bounds.splice(0..0, obstacle.bounds);
         net
     });
@@ -118,7 +118,7 @@ fn grow_by_labels(
     labelled: Labelled,
 ) -> Option<Sizes> {
     let demand = Demand::new(executor, terms, labelled.total, Some(labelled.heap));
-    let net = safety_net(executor, demand, Bound::Growth);
+    let net = safety_net(executor, terms, demand, Bound::Growth);
     let is_backed = eligible.supply.backs(net.request, demand.backing_target())
         && !eligible.some_unproven_holds(net.request)
         && demand.working_set <= net.limit
@@ -135,16 +135,13 @@ fn finish(
     terms: &Terms<'_>,
     site: &Site<'_>,
     eligible: &EligibleNodes<'_>,
-    mut sizes: Sizes,
+    sizes: Sizes,
     received_qos: QosClass,
 ) -> Result<Plan, Reason> {
     let class = terms.class;
     let backend = class.swap.via;
     if sizes.request == 0 {
         return Err(Reason::NoMemory);
-    }
-    if terms.is_guaranteed() {
-        sizes.limit = sizes.request;
     }
     if !is_allowed(executor, site, &sizes) {
         return Err(Reason::LimitRange);

@@ -3,9 +3,9 @@
 use super::arithmetic::mib;
 use super::spark_memory::MIB;
 
-/// Steps that a first fit tries one by one. Tight limits are rounded up, so what a LimitRange allows repeats every
-/// 50 Mi before it becomes monotone; beyond that, halving is right, and no pod can make a review slow.
-const SINGLE_STEPS: u64 = 4096;
+/// Steps that a first fit tries one by one. A tight limit is rounded up, so what a ratio allows repeats every 50 Mi
+/// where it is not monotone; beyond that halving finds it, and no pod can make a review slow.
+const SINGLE_STEPS: u64 = 256;
 
 /// The smallest whole Mi from `low` to `high` (bytes, whole Mi) that fits, for a condition that once true stays true.
 pub(super) fn smallest(low: u64, high: u64, fits: impl Fn(u64) -> bool) -> Option<u64> {
@@ -24,12 +24,14 @@ pub(super) fn smallest(low: u64, high: u64, fits: impl Fn(u64) -> bool) -> Optio
     Some(high.saturating_mul(MIB))
 }
 
-/// The first whole Mi from `low` to `high` that fits.
+/// The first whole Mi from `low` to `high` that fits, for a condition that is monotone but for the rounding of limits.
 pub(super) fn first_fit(low: u64, high: u64, fits: impl Fn(u64) -> bool) -> Option<u64> {
-    let singles = SINGLE_STEPS.min(mib(high.checked_sub(low)?).saturating_add(1));
-    let first = mib(low);
-    (first..first.saturating_add(singles))
-        .map(|step| step.saturating_mul(MIB))
-        .find(|request| fits(*request))
-        .or_else(|| smallest(first.saturating_add(singles).saturating_mul(MIB), high, &fits))
+    let near = |from: u64| {
+        let until = from.saturating_add(SINGLE_STEPS.saturating_mul(MIB)).min(high);
+        (mib(from)..=mib(until)).map(|step| step.saturating_mul(MIB)).find(|request| fits(*request))
+    };
+    near(low).or_else(|| {
+        let found = smallest(low, high, &fits)?;
+        near(found.saturating_sub(SINGLE_STEPS.saturating_mul(MIB)).max(low))
+    })
 }

@@ -91,12 +91,12 @@ impl Demand {
 }
 
 /// SafetyNet: the largest whole Mi below the total as received, and the limit as received.
-pub(super) fn safety_net(executor: &Executor, demand: Demand, bound: Bound) -> Sizes {
+pub(super) fn safety_net(executor: &Executor, terms: &Terms<'_>, demand: Demand, bound: Bound) -> Sizes {
     let request = floor_to_mib(executor.received_limit.saturating_sub(1));
     Sizes {
         strategy: Strategy::SafetyNet,
         request,
-        limit: executor.received_limit,
+        limit: if terms.is_guaranteed() { request } else { executor.received_limit },
         demand,
         bound,
         is_backed: false,
@@ -142,9 +142,12 @@ pub(super) fn density(
     if base > gain_ends {
         return Err(Obstacle { bound: Bound::GainTooSmall, bounds });
     }
-    let allowed = search::first_fit(base, gain_ends, |request| {
+    let is_within = |limits: &NamespaceLimits, request: u64| {
         executor.resources.memory_is_allowed(limits, request, density_limit(executor, terms, total, request))
-    });
+    };
+    let minimums = limits.minimums();
+    let allowed = search::smallest(base, gain_ends, |request| is_within(&minimums, request))
+        .and_then(|least| search::first_fit(least, gain_ends, |request| is_within(limits, request)));
     let Some(request) = allowed else { return Err(Obstacle { bound: Bound::LimitRange, bounds }) };
     if request > base {
         bound = Bound::LimitRange;
@@ -185,7 +188,7 @@ pub(super) fn heap_growth(
         return Err(Bound::UnswappableMemory.into());
     }
     let heap = demand.heap.ok_or(Bound::NoRoomToGrow)?;
-    let net = safety_net(executor, demand, Bound::SafetyNet);
+    let net = safety_net(executor, terms, demand, Bound::SafetyNet);
     let request = if executor.is_below_limit() { executor.received_request } else { net.request };
     if supply.grant(request).is_none() {
         return Ok(None);
@@ -221,5 +224,6 @@ pub(super) fn heap_growth(
     demand.heap = Some(grown);
     demand.set_peak(demand.peak.saturating_add(grown.saturating_sub(heap)), terms);
     let strategy = Strategy::HeapGrowth;
-    Ok(Some(Sizes { strategy, request, demand, bound, is_backed: true, heap_bounds, ..net }))
+    let limit = if terms.is_guaranteed() { request } else { net.limit };
+    Ok(Some(Sizes { strategy, request, limit, demand, bound, is_backed: true, heap_bounds, ..net }))
 }
