@@ -31,7 +31,7 @@ pub struct Record {
     pub reason: Reason,
     /// The class as named by the pod, its namespace or the default; empty where none was looked up.
     pub class: String,
-    /// The class exists; only then may its name be a metric label.
+    /// The class exists, or is `none`; only then may its name be a metric label.
     pub class_is_known: bool,
     /// What decided the plan; `None` without a plan.
     pub bound: Option<Bound>,
@@ -93,7 +93,7 @@ pub fn answer(body: &[u8], state: &State) -> Result<Answer, Malformed> {
         namespace: owned(request.namespace.as_ref()),
         name: owned(name.into_iter().flatten().find(|name| !name.as_str().is_empty())),
         reason: decision.reason,
-        class_is_known: decision.class.is_some(),
+        class_is_known: decision.class.is_some() || decision.reason == Reason::OptedOut,
         class: decision.class_name,
         bound,
         patched: !decision.operations.is_empty(),

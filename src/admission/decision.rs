@@ -87,7 +87,11 @@ impl Decision {
             Ok(class) => class,
             Err((reason, name)) => {
                 if reason == Reason::UnknownClass {
-                    let detail = format!("SwapClass {name:?} does not exist, the pod is unchanged");
+                    let detail = if name.is_empty() {
+                        "the label spark-swap.io/class is empty, the pod is unchanged".to_owned()
+                    } else {
+                        format!("SwapClass {name:?} does not exist, the pod is unchanged")
+                    };
                     self.notes.push(Note::about(Notice::UnknownClass, detail));
                 }
                 self.class_name = name;

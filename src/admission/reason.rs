@@ -41,7 +41,8 @@ vocabulary! {
         LabelsBelowPod => "The Spark conf labels add up to less than the pod asks for; the pod's own total counts.",
         LabelIgnored => "A label is not understood and was ignored.",
         LabelClamped => "A label asks for less than the class allows and was raised.",
-        GrowthDropped => "The labels ask for more memory than swap is proven to back; the surplus was dropped.",
+        GrowthDropped => "The labels ask for more than this plan can back with swap; the surplus was dropped.",
+        LosesGuaranteed => "The pod loses QoS class Guaranteed and with it oom_score_adj -997; its class says so.",
         AlwaysPreTouch => "-XX:+AlwaysPreTouch touches the whole heap at start, so the peak is at least the heap.",
     }
 }

@@ -80,8 +80,8 @@ impl Labels<'_, '_> {
         if value.is_some() {
             self.any = true;
         } else {
-            self.notes
-                .push(Note::about(Notice::LabelIgnored, format!("label {key}={text:?} is not understood")));
+            let detail = format!("label {key}={text:?} is not understood, or below Spark's minimum");
+            self.notes.push(Note::about(Notice::LabelIgnored, detail));
         }
         value
     }

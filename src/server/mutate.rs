@@ -110,7 +110,7 @@ impl Mutate {
                     Malformed::WrongKind { .. } => "WrongKind",
                     Malformed::NoUid => "NoUid",
                 };
-                self.metrics.failed(Outcome::Malformed, reason, duration);
+                self.metrics.failed(Outcome::Malformed, "", duration);
                 debug!(reason, "malformed review");
             }
             Verdict::Panicked(_) => {

@@ -131,6 +131,17 @@ impl SwapClass {
     /// The name of the built-in class.
     pub const BUILT_IN: &'static str = "safety-net";
 
+    /// Swap must be proven before anything is changed.
+    pub fn needs_evidence(&self) -> bool {
+        self.strategy != Strategy::SafetyNet || self.swap.via.is_explicit()
+    }
+
+    /// The least swap, percent of memory, that a node's evidence must promise: `minimum_swap_percent` acts on Density,
+    /// HeapGrowth and explicit backends alone.
+    pub fn least_swap_percent(&self) -> u64 {
+        if self.needs_evidence() { self.nodes.minimum_swap_percent } else { 0 }
+    }
+
     /// The built-in class: the defaults of the SwapClass schema.
     pub fn built_in() -> Self {
         Self {

@@ -17,22 +17,26 @@ pub(super) struct EligibleNodes<'a> {
 impl<'a> EligibleNodes<'a> {
     pub(super) fn new(terms: &Terms<'_>, site: &Site<'a>) -> Result<Self, Reason> {
         let class = terms.class;
-        let needs_nodes = terms.needs_evidence() || !class.nodes.selector.is_empty();
+        let needs_nodes = terms.class.needs_evidence() || !class.nodes.selector.is_empty();
         if needs_nodes && !site.nodes_are_known {
             return Err(Reason::NodesUnknown);
         }
         let mut proven = Vec::with_capacity(site.shapes.len());
         let mut largest_unproven = 0;
         for shape in site.shapes {
-            if shape.has_evidence(class.swap.via, class.nodes.minimum_swap_percent) {
+            if shape.has_evidence(class.swap.via, terms.class.least_swap_percent()) {
                 proven.push((shape.memory, shape.usable_permille(class.swap.via)));
             } else {
                 largest_unproven = shape.memory.max(largest_unproven);
             }
         }
-        let nothing_matches = if terms.needs_evidence() { proven.is_empty() } else { site.shapes.is_empty() };
-        if site.nodes_are_known && nothing_matches {
+        if terms.class.needs_evidence() && proven.is_empty() {
             return Err(nothing_to_land_on(terms, site));
+        }
+        if site.nodes_are_known && site.shapes.is_empty() {
+            // Never pin to nothing: the selector acts only when it is known to match.
+            let selects = !class.nodes.selector.is_empty() && !site.is_bound_to_node;
+            return Err(if selects { Reason::NodesUnknown } else { nothing_to_land_on(terms, site) });
         }
         let supply = Supply::new(proven, class.swap.max_per_executor);
         Ok(Self { shapes: site.shapes, supply, largest_unproven })
@@ -51,7 +55,7 @@ impl<'a> EligibleNodes<'a> {
         request: u64,
     ) -> impl Iterator<Item = &'a NodeShape> + use<'e, 'a> {
         let via = terms.class.swap.via;
-        let least = terms.class.nodes.minimum_swap_percent;
+        let least = terms.class.least_swap_percent();
         self.shapes
             .iter()
             .filter(move |shape| shape.memory >= request && (!is_confined || shape.has_evidence(via, least)))
@@ -60,6 +64,6 @@ impl<'a> EligibleNodes<'a> {
 
 /// Why an executor that no node may take is left alone.
 pub(super) fn nothing_to_land_on(terms: &Terms<'_>, site: &Site<'_>) -> Reason {
-    let must_qualify = terms.needs_evidence() || !terms.class.nodes.selector.is_empty();
+    let must_qualify = terms.class.needs_evidence() || !terms.class.nodes.selector.is_empty();
     if site.is_bound_to_node && must_qualify { Reason::PinConflict } else { Reason::NoSwapNode }
 }

@@ -129,11 +129,6 @@ impl Terms<'_> {
     pub fn is_guaranteed(&self) -> bool {
         self.class.qos_class == QosMode::Guaranteed
     }
-
-    /// Swap must be proven before anything is changed.
-    pub fn needs_evidence(&self) -> bool {
-        self.class.strategy != Strategy::SafetyNet || self.class.swap.via.is_explicit()
-    }
 }
 
 impl Executor {

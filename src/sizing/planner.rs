@@ -33,6 +33,9 @@ pub fn plan(
     let eligible = EligibleNodes::new(terms, site)?;
     let sizes = solve(executor, terms, site, &eligible, notes)?;
     let plan = finish(executor, terms, site, &eligible, sizes, received_qos)?;
+    if received_qos == QosClass::Guaranteed && plan.qos_class != QosClass::Guaranteed {
+        notes.push(Notice::LosesGuaranteed.into());
+    }
     if executor.jvm.always_pre_touch {
         notes.push(Notice::AlwaysPreTouch.into());
     }
@@ -143,9 +146,6 @@ fn finish(
     if sizes.request == 0 {
         return Err(Reason::NoMemory);
     }
-    if !is_allowed(executor, site, &sizes) {
-        return Err(Reason::LimitRange);
-    }
     let is_confined = sizes.is_backed || (backend.is_explicit() && class.nodes.only_with_swap);
     if backend.is_explicit() && !is_confined && eligible.some_unproven_holds(sizes.request) {
         return Err(nothing_to_land_on(terms, site));
@@ -153,6 +153,9 @@ fn finish(
     let landing = || eligible.landing(terms, is_confined, sizes.request);
     if site.nodes_are_known && landing().all(|shape| shape.swap == 0) {
         return Err(nothing_to_land_on(terms, site));
+    }
+    if !is_allowed(executor, site, &sizes) {
+        return Err(Reason::LimitRange);
     }
 
     let grant = |shape: &NodeShape| granted_swap(sizes.request, shape.memory, shape.swap);
@@ -171,19 +174,14 @@ fn finish(
         return Err(Reason::WouldLoseGuaranteed);
     }
 
-    let target = sizes.demand.backing_target();
-    let is_guaranteed = terms.is_guaranteed();
-    let is_pinned = is_confined || is_guaranteed;
-    let needed_permille = if is_pinned {
-        let by_peak = match (sizes.is_backed, is_guaranteed) {
-            (true, _) => needed_permille(sizes.request, target),
-            (false, true) => needed_permille(sizes.request, sizes.demand.peak),
-            (false, false) => 0,
-        };
-        by_peak.max(class.nodes.minimum_swap_percent.saturating_mul(10)).max(1)
+    let needed_permille = if is_confined {
+        let by_peak =
+            if sizes.is_backed { needed_permille(sizes.request, sizes.demand.backing_target()) } else { 0 };
+        by_peak.max(class.least_swap_percent().saturating_mul(10)).max(1)
     } else {
         0
     };
+    let is_guaranteed = terms.is_guaranteed();
     let cpu_limit =
         if is_guaranteed { guaranteed::cpu_limit(executor, site, &sizes, possible_swap)? } else { None };
     let planned = planned_resources(executor, &sizes, cpu_limit);
@@ -216,7 +214,7 @@ fn finish(
             memory: shape.memory,
             swap: shape.swap,
         }),
-        is_pinned,
+        is_pinned: is_confined,
         is_backed: sizes.is_backed,
         written_swap,
         cpu_limit,

@@ -3,9 +3,9 @@
 use super::arithmetic::mib;
 use super::spark_memory::MIB;
 
-/// Steps that a first fit tries one by one. A tight limit is rounded up, so what a ratio allows repeats every 50 Mi
-/// where it is not monotone; beyond that halving finds it, and no pod can make a review slow.
-const SINGLE_STEPS: u64 = 256;
+/// Steps that a first fit tries one by one. What a ratio allows is not monotone where a tight limit is rounded up, which
+/// repeats every 50 Mi, and where it is held at 1792Mi; beyond that halving finds it, and no pod makes a review slow.
+const SINGLE_STEPS: u64 = 2048;
 
 /// The smallest whole Mi from `low` to `high` (bytes, whole Mi) that fits, for a condition that once true stays true.
 pub(super) fn smallest(low: u64, high: u64, fits: impl Fn(u64) -> bool) -> Option<u64> {

@@ -231,15 +231,8 @@ pub fn affinity(explained: &Explained<'_>) -> Vec<String> {
     }
     let needed = plan.needed_permille;
     let key = class.swap.via.evidence_label();
-    let minimum = class.nodes.minimum_swap_percent.saturating_mul(10);
-    let request_is_limit = plan.request.to == plan.limit.to;
-    let by_peak = if plan.is_backed {
-        " and the least p with R + g(R) >= Q + 4096"
-    } else if request_is_limit {
-        " and the least p with R + g(R) >= P"
-    } else {
-        ""
-    };
+    let minimum = class.least_swap_percent().saturating_mul(10);
+    let by_peak = if plan.is_backed { " and the least p with R + g(R) >= Q + 4096" } else { "" };
     vec![
         format!("required: {key} Gt {}", needed.saturating_sub(1)),
         format!("needed: {needed} permille, the largest of 1, minimumSwapPercent ({minimum}){by_peak}"),

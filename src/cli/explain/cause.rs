@@ -47,8 +47,8 @@ pub fn cause(explained: &Explained<'_>) -> Option<Cause> {
 fn no_swap_node(explained: &Explained<'_>, class: &SwapClass) -> Cause {
     let rows = nodes::rows(explained.decision);
     let label = class.swap.via.evidence_label();
-    let wanted = class.nodes.minimum_swap_percent.saturating_mul(10).max(1);
-    let needs_evidence = class.strategy != Strategy::SafetyNet || class.swap.via.is_explicit();
+    let wanted = class.least_swap_percent().saturating_mul(10).max(1);
+    let needs_evidence = class.needs_evidence();
     let request = explained.decision.executor.as_ref().map_or(0, |executor| executor.received_request);
     let largest = |rows: &mut dyn Iterator<Item = &NodeRow<'_>>| {
         rows.map(|row| row.shape).max_by_key(|shape| shape.memory).cloned()

@@ -54,7 +54,7 @@ pub fn rows(decision: &Decision) -> Vec<NodeRow<'_>> {
         shape,
         promised: shape.labelled_permille(via),
         usable: shape.usable_permille(via),
-        has_evidence: shape.has_evidence(via, class.nodes.minimum_swap_percent),
+        has_evidence: shape.has_evidence(via, class.least_swap_percent()),
         landing: landing(decision, shape),
     };
     decision.shapes.iter().map(row).collect()

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use spark_swap::admission::reason::Reason;
 use spark_swap::sizing::bound::Bound;
-use spark_swap::sizing::class::{QosMode, Strategy, SwapClass};
+use spark_swap::sizing::class::{Strategy, SwapClass};
 
 use super::site::{MIB, PAGE, Site, Split, is_explicit, kept_limit, limit_for, one_step_below, share};
 use super::spark::{self, Sizes, ceil};
@@ -36,8 +36,7 @@ impl Tried {
     }
 }
 
-/// `grown`: by labels, which the proof must travel with. Explicit backends are pinned where the class confines, and
-/// under Guaranteed, where the swap holds what the limit does not.
+/// `grown`: by labels, which the proof must travel with. Explicit backends are pinned where the class confines.
 pub fn safety_net(site: &Site<'_>, sizes: &Sizes, bounds: BTreeSet<Bound>, grown: bool) -> Tried {
     let (ask, class) = (&site.case.ask, &site.case.class);
     let request = one_step_below(ask);
@@ -59,11 +58,8 @@ pub fn safety_net(site: &Site<'_>, sizes: &Sizes, bounds: BTreeSet<Bound>, grown
     if !site.ranges_allow(request, limit) {
         reasons.insert(Reason::LimitRange);
     }
-    let guaranteed = class.qos_class == QosMode::Guaranteed;
     let needed = if grown {
         needed_permille(class, request, sizes.sizing_peak + PAGE)
-    } else if guaranteed {
-        needed_permille(class, request, sizes.peak)
     } else if is_explicit(class) && class.nodes.only_with_swap {
         needed_permille(class, request, 0)
     } else {
@@ -73,15 +69,15 @@ pub fn safety_net(site: &Site<'_>, sizes: &Sizes, bounds: BTreeSet<Bound>, grown
     Tried { draft: reasons.is_empty().then_some(draft), reasons, ..Tried::default() }
 }
 
-/// The labels' growth is backed by swap. Read strictly: every eligible node counts, whatever onlyWithSwap says, with
-/// minimumSwapPercent, and nothing of unknown size may be unswappable.
+/// The labels' growth is backed by swap: every eligible node counts, whatever onlyWithSwap says (minimumSwapPercent acts
+/// on explicit backends alone here), and nothing of unknown size may be unswappable.
 pub fn labels_may_grow(site: &Site<'_>, sizes: &Sizes) -> bool {
     let request = one_step_below(&site.case.ask);
-    let Split { proven, others } = site.split(request, true);
+    let Split { proven, others } = site.split(request, is_explicit(&site.case.class));
     !proven.is_empty()
         && others.is_empty()
         && request + site.promise(request, &proven) >= sizes.sizing_peak + PAGE
-        && sizes.working_set <= site.case.ask.limit
+        && sizes.working_set <= kept_limit(&site.case.ask, &site.case.class, request)
         && spark::unswappable(&site.case.ask).1
 }
 
@@ -110,11 +106,19 @@ pub fn density(site: &Site<'_>, sizes: &Sizes) -> Tried {
     let chosen = smallest(floor, &|request| is_backed(request) && is_allowed(request));
     let gains = |request: &u64| u128::from(*request) * 100 <= u128::from(ask.request.min(ask.limit)) * 97;
     let Some(request) = chosen.filter(gains) else {
-        let gains_without_ranges = smallest(floor, &is_backed).is_some_and(|request| gains(&request));
-        let bound = if gains_without_ranges { Bound::LimitRange } else { Bound::GainTooSmall };
+        let without_ranges = smallest(floor, &is_backed);
+        let gains_without_ranges = without_ranges.is_some_and(|request| gains(&request));
+        let mut bounds = BTreeSet::new();
+        if !gains_without_ranges {
+            bounds.insert(Bound::GainTooSmall);
+        }
+        // Where no node with evidence can hold the request, nothing says what a LimitRange would have made of it.
+        if gains_without_ranges || (without_ranges.is_none() && !site.case.ranges.is_empty()) {
+            bounds.insert(Bound::LimitRange);
+        }
         let requests = [floor, chosen.unwrap_or(top), sizes.sizing_peak + PAGE];
         let reasons = requests.into_iter().flat_map(|request| site.node_obstacles(request)).collect();
-        return Tried::fallback([bound], reasons);
+        return Tried::fallback(bounds, reasons);
     };
     let reasons = site.node_obstacles(request);
     // A bound decided where it forbids the next smaller size.
@@ -140,7 +144,9 @@ pub fn density(site: &Site<'_>, sizes: &Sizes) -> Tried {
 /// The smallest permille whose swap reaches `target` with this request, and what the class asks for at least.
 fn needed_permille(class: &SwapClass, request: u64, target: u64) -> u64 {
     let enough = |permille: &u64| request + share(request, *permille) >= target;
-    (0..=1_000_000_000).find(enough).unwrap().max(10 * class.nodes.minimum_swap_percent).max(1)
+    let sized = class.strategy != Strategy::SafetyNet || is_explicit(class);
+    let least = if sized { class.nodes.minimum_swap_percent } else { 0 };
+    (0..=1_000_000_000).find(enough).unwrap().max(10 * least).max(1)
 }
 
 pub fn heap_growth(site: &Site<'_>, sizes: &Sizes) -> Tried {
