@@ -154,15 +154,30 @@ fn limit_ranges_hold(
     assert_eq!((plan.bound, plan.request.to / MIB, plan.limit.to / MIB), (bound, request, limit));
 }
 
-/// T = 20000Mi: R is 13334Mi by swap; the LimitRange asks for 18001Mi, and 18050 is the next multiple of 50.
-/// DISAGREES: "R = the smallest value with ... LimitRange bounds"; the search gives up after 4096 steps of 1Mi.
-#[test]
-fn a_tight_ratio_far_above_the_smallest_request_still_has_its_request() {
+/// T = 20000Mi and a little: R is 13334Mi by swap and more; the LimitRange asks for 18001Mi, and 18050 is the next
+/// multiple of 50. What still gains enough ends at 97 %, which is a multiple of 50 for 20000 alone.
+#[rstest]
+#[case(20000)]
+#[case(20010)]
+#[case(20049)]
+fn a_tight_ratio_far_above_the_smallest_request_still_has_its_request(#[case] total: u64) {
     let item = json!({"type": "Container", "min": {"memory": "18001Mi"}, "maxLimitRequestRatio": {"memory": "1.02"}});
     let more = StateParts { limit_ranges: vec![limit_range(&item)], ..StateParts::default() };
-    let (decision, _) = admit(&executor(18000, 20000), &example_state(density(), more));
+    let (decision, _) = admit(&executor(18000, total), &example_state(density(), more));
     let plan = decision.plan.unwrap();
     assert_eq!((plan.bound, plan.request.to / MIB, plan.limit.to / MIB), (Bound::LimitRange, 18050, 18411));
+}
+
+/// T = 2000Mi: R is 1334Mi by swap. Up to 1756Mi the limit is 1792Mi, for the collector, which is more than 1.02 times;
+/// from there on it is tight, and only multiples of 50 are exact: 1800Mi and 1836Mi.
+/// DISAGREES: "R = the smallest value with ... LimitRange bounds"; halving needs the largest size, 1940Mi, to fit.
+#[test]
+fn a_tight_ratio_above_the_collectors_limit_still_has_its_request() {
+    let item = json!({"type": "Container", "maxLimitRequestRatio": {"memory": "1.02"}});
+    let more = StateParts { limit_ranges: vec![limit_range(&item)], ..StateParts::default() };
+    let (decision, _) = admit(&executor(1000, 2000), &example_state(density(), more));
+    let plan = decision.plan.unwrap();
+    assert_eq!((plan.bound, plan.request.to / MIB, plan.limit.to / MIB), (Bound::LimitRange, 1800, 1836));
 }
 
 #[rstest]
@@ -172,6 +187,9 @@ fn a_tight_ratio_far_above_the_smallest_request_still_has_its_request() {
 #[case::one_node_without_evidence(vec![swap_node("swap-1"), node("plain", 64 * GIB, 32 * GIB, &[])], Reason::NoSwapNode)]
 #[case::the_node_without_evidence_is_too_small(vec![swap_node("swap-1"), node("plain", 5 * GIB, 0, &[])], Reason::Planned)]
 #[case::less_than_the_class_asks_for(vec![node("swap-1", 64 * GIB, 32 * GIB, &[(EVIDENCE, "99")])], Reason::NoSwapNode)]
+// R is 6008Mi.
+#[case::a_node_of_exactly_the_request(vec![node("swap-1", 6008 * MIB, 3004 * MIB, &[(EVIDENCE, "500")])], Reason::Planned)]
+#[case::a_node_a_page_too_small(vec![node("swap-1", 6008 * MIB - 4096, 3004 * MIB, &[(EVIDENCE, "500")])], Reason::NoSwapNode)]
 #[case::no_node_is_large_enough(vec![node("swap-1", 5 * GIB, 5 * GIB, &[(EVIDENCE, "1000")])], Reason::NoSwapNode)]
 #[case::evidence_of_another_backend(vec![node("swap-1", 64 * GIB, 32 * GIB, &[("spark-swap.io/crio-swap-permille", "500")])], Reason::NoSwapNode)]
 fn the_nodes_must_promise_swap(#[case] nodes: Vec<spark_swap::sizing::nodes::Node>, #[case] reason: Reason) {

@@ -178,7 +178,6 @@ fn the_kubelet_backend_never_makes_a_pod_guaranteed() {
 }
 
 /// Under Guaranteed L = R whatever the strategy, so a ratio cannot forbid what HeapGrowth keeps: R = L = 9010Mi.
-/// DISAGREES: "`Guaranteed`: L = the strategy's R"; the ratio is checked with the limit that is about to go.
 #[test]
 fn a_ratio_does_not_stop_the_growth_of_a_guaranteed_heap() {
     let class = SwapClass {

@@ -59,6 +59,14 @@ fn a_total_above_the_pods_grows_into_swap(
     assert_eq!((plan.peak, plan.working_set), (total * MIB, (total * MIB * 70).div_ceil(100)));
 }
 
+/// 10 % of 1024Mi is less than the minimum of 384Mi.
+#[test]
+fn the_overhead_has_sparks_minimum() {
+    let pod = labelled(executor(1024, 1408), &[("spark.executor.pyspark.memory", "100")]);
+    let (plan, _) = plan(&pod, &backed());
+    assert_eq!((plan.bound, plan.total), (Bound::Growth, (1024 + 384 + 100) * MIB));
+}
+
 /// trunc(0.57 * 1200) in float64 is 683, not 684: 1200 + 683 = 1883Mi is exactly what Spark asked for.
 #[test]
 fn the_factor_truncates_as_sparks_float64_does() {

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
-use spark_swap::sizing::class::{QosMode, Strategy as Use, SwapClass};
 use spark_swap::sizing::nodes::Node;
 use spark_swap::sizing::placement::Taint;
 
@@ -78,12 +77,13 @@ pub fn node() -> impl Strategy<Value = Node> {
     )
 }
 
+/// Ratios of 1.02, which tight limits meet at every 50th Mi, are in [`crate::density`].
 /// LimitRanges; memory in percent of the executor's limit until [`scale`] makes it bytes.
 pub fn ranges() -> impl Strategy<Value = Vec<Range>> {
     let memory = (
         option::weighted(0.5, 1_u64..=100),
         option::weighted(0.3, 0_u64..=200),
-        option::weighted(0.5, prop::sample::select(vec![1000_u64, 1001, 1010, 1020, 1021, 1100, 1500, 2000])),
+        option::weighted(0.5, prop::sample::select(vec![1000_u64, 1001, 1010, 1050, 1100, 1500, 2000])),
     );
     let cpu = (
         option::weighted(0.3, 100_u64..=2000),
@@ -100,19 +100,13 @@ pub fn ranges() -> impl Strategy<Value = Vec<Range>> {
 }
 
 /// Makes bytes of the percents. Every range admits the maxima of the executor as received, or nothing would.
-///
-/// Two disagreements that `limit_ranges` shows are left out here: tight ratios far above the smallest request, and
-/// ratios under Guaranteed HeapGrowth.
-pub fn scale(ranges: &mut [Range], ask: &Ask, class: &SwapClass) {
+pub fn scale(ranges: &mut [Range], ask: &Ask) {
     let beside: u64 = ask.beside.iter().filter_map(|other| other.memory.0.max(other.memory.1)).sum();
-    let grows_guaranteed = class.qos_class == QosMode::Guaranteed && class.strategy == Use::HeapGrowth;
     let bytes = |percent: u64| ask.limit / 100 * percent;
     for range in ranges {
         let all = ask.limit + if range.pod { beside } else { 0 };
         let memory = &mut range.memory;
         memory.min = memory.min.map(bytes);
         memory.max = memory.max.map(|percent| all + bytes(percent));
-        memory.ratio = memory.ratio.filter(|_| !grows_guaranteed);
-        memory.ratio = memory.ratio.map(|ratio| if ask.limit > 4 * GIB { ratio.max(1100) } else { ratio });
     }
 }

@@ -23,7 +23,7 @@ pub fn case() -> impl Strategy<Value = Case> {
         prop::bool::weighted(0.1),
     );
     parts.prop_map(|(mut ask, class, nodes, mut ranges, cpu_limit_quota)| {
-        clusters::scale(&mut ranges, &ask, &class);
+        clusters::scale(&mut ranges, &ask);
         if ask.node_name.is_some() && nodes.is_empty() {
             ask.node_name = None;
         }

@@ -81,7 +81,7 @@ pub fn labels_may_grow(site: &Site<'_>, sizes: &Sizes) -> bool {
     !proven.is_empty()
         && others.is_empty()
         && request + site.promise(request, &proven) >= sizes.sizing_peak + PAGE
-        && sizes.working_set <= site.case.ask.limit
+        && sizes.working_set <= kept_limit(&site.case.ask, &site.case.class, request)
         && spark::unswappable(&site.case.ask).1
 }
 
@@ -110,11 +110,19 @@ pub fn density(site: &Site<'_>, sizes: &Sizes) -> Tried {
     let chosen = smallest(floor, &|request| is_backed(request) && is_allowed(request));
     let gains = |request: &u64| u128::from(*request) * 100 <= u128::from(ask.request.min(ask.limit)) * 97;
     let Some(request) = chosen.filter(gains) else {
-        let gains_without_ranges = smallest(floor, &is_backed).is_some_and(|request| gains(&request));
-        let bound = if gains_without_ranges { Bound::LimitRange } else { Bound::GainTooSmall };
+        let without_ranges = smallest(floor, &is_backed);
+        let gains_without_ranges = without_ranges.is_some_and(|request| gains(&request));
+        let mut bounds = BTreeSet::new();
+        if !gains_without_ranges {
+            bounds.insert(Bound::GainTooSmall);
+        }
+        // Where no node with evidence can hold the request, nothing says what a LimitRange would have made of it.
+        if gains_without_ranges || (without_ranges.is_none() && !site.case.ranges.is_empty()) {
+            bounds.insert(Bound::LimitRange);
+        }
         let requests = [floor, chosen.unwrap_or(top), sizes.sizing_peak + PAGE];
         let reasons = requests.into_iter().flat_map(|request| site.node_obstacles(request)).collect();
-        return Tried::fallback([bound], reasons);
+        return Tried::fallback(bounds, reasons);
     };
     let reasons = site.node_obstacles(request);
     // A bound decided where it forbids the next smaller size.
