@@ -77,13 +77,15 @@ pub fn node() -> impl Strategy<Value = Node> {
     )
 }
 
-/// Ratios of 1.02, which tight limits meet at every 50th Mi, are in [`crate::density`].
 /// LimitRanges; memory in percent of the executor's limit until [`scale`] makes it bytes.
 pub fn ranges() -> impl Strategy<Value = Vec<Range>> {
     let memory = (
         option::weighted(0.5, 1_u64..=100),
         option::weighted(0.3, 0_u64..=200),
-        option::weighted(0.5, prop::sample::select(vec![1000_u64, 1001, 1010, 1050, 1100, 1500, 2000])),
+        option::weighted(
+            0.5,
+            prop::sample::select(vec![1000_u64, 1001, 1010, 1020, 1021, 1050, 1100, 1500, 2000]),
+        ),
     );
     let cpu = (
         option::weighted(0.3, 100_u64..=2000),
