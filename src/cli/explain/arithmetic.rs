@@ -232,10 +232,11 @@ pub fn affinity(explained: &Explained<'_>) -> Vec<String> {
     let needed = plan.needed_permille;
     let key = class.swap.via.evidence_label();
     let minimum = class.least_swap_percent().saturating_mul(10);
+    let by_class = if minimum > 0 { format!(", minimumSwapPercent ({minimum})") } else { String::new() };
     let by_peak = if plan.is_backed { " and the least p with R + g(R) >= Q + 4096" } else { "" };
     vec![
         format!("required: {key} Gt {}", needed.saturating_sub(1)),
-        format!("needed: {needed} permille, the largest of 1, minimumSwapPercent ({minimum}){by_peak}"),
+        format!("needed: {needed} permille, the largest of 1{by_class}{by_peak}"),
         format!(
             "protects: no node that promises less than {needed} takes it, so none that joins later voids the plan"
         ),
