@@ -29,15 +29,7 @@ impl Server {
     pub fn spark_swap(arguments: &[&str]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_spark-swap"));
         command
-            .args([
-                "serve",
-                "--listen",
-                "127.0.0.1:0",
-                "--admin-listen",
-                "127.0.0.1:0",
-                "--log-level",
-                "info",
-            ])
+            .args(["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"])
             .args(["--log-format", "json", "--write-ca"])
             .args(arguments);
         Self::start("spark-swap", command)

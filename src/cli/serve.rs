@@ -140,7 +140,7 @@ Exit codes:
 impl Serve {
     /// Runs the command.
     pub fn run(self) -> Result<(), Failure> {
-        telemetry::init(self.log_format, self.log_level.clone())
+        let _log = telemetry::init(self.log_format, self.log_level.clone())
             .map_err(|error| Failure::bad_input("logging", error))?;
         let runtime = runtime(self.threads).map_err(|error| Failure::bad_input("--threads", error))?;
         let result = runtime.block_on(self.serve());

@@ -172,7 +172,8 @@ fn flags_can_be_environment_variables() {
             .env("SPARK_SWAP_LOG_FORMAT", "json"),
     );
     assert!(serve.admin.is_ipv6());
-    assert_eq!(fs::read_dir(format!("/proc/{}/task", serve.child.id())).unwrap().count(), 1);
+    // The one that serves and the one that writes the log.
+    assert_eq!(fs::read_dir(format!("/proc/{}/task", serve.child.id())).unwrap().count(), 2);
     serve.signal("TERM");
     serve.log_line("ended");
     let (code, log) = serve.end();
