@@ -120,8 +120,7 @@ pub struct Serve {
 }
 
 const MANUAL: &str = "\
-Logs go to stderr: a line at info for every plan, at debug for every other review; never a pod, never an environment
-value. The self-made certificate's authority goes to stdout. Metrics are OpenMetrics text.
+Logs go to stderr, with a line for every review at debug; never a pod, never an environment value. The self-made certificate's authority goes to stdout. Metrics are OpenMetrics text.
 
 SIGTERM or SIGINT: /readyz answers 503 at once; serving goes on with 'Connection: close' for --drain-delay; then open
 requests are finished, for at most --drain-timeout. A second signal aborts.
@@ -140,7 +139,7 @@ Exit codes:
 impl Serve {
     /// Runs the command.
     pub fn run(self) -> Result<(), Failure> {
-        let _log = telemetry::init(self.log_format, self.log_level.clone())
+        telemetry::init(self.log_format, self.log_level.clone())
             .map_err(|error| Failure::bad_input("logging", error))?;
         let runtime = runtime(self.threads).map_err(|error| Failure::bad_input("--threads", error))?;
         let result = runtime.block_on(self.serve());

@@ -1,10 +1,9 @@
 //! Logs on stderr, as text or JSON. Never a pod body, never an environment value: the server logs names and numbers
 //! only, and of a panic only the place.
 
-use std::io::{BufWriter, IsTerminal};
+use std::io::IsTerminal;
 
 use tracing::error;
-use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
@@ -19,16 +18,9 @@ pub enum LogFormat {
     Json,
 }
 
-/// Lines that wait to be written at most; more are dropped, so that a slow reader of the log delays no pod.
-const WAITING_LINES: usize = 1024;
-
-/// Starts logging for the whole process, panics included. Lines are written by a thread of their own, many at a time
-/// under load; the returned guard writes what is left when it is dropped.
-pub fn init(format: LogFormat, levels: Targets) -> Result<WorkerGuard, TryInitError> {
-    let (writer, guard) = NonBlockingBuilder::default()
-        .buffered_lines_limit(WAITING_LINES)
-        .finish(BufWriter::new(std::io::stderr()));
-    let layer = fmt::layer().with_writer(writer);
+/// Starts logging for the whole process, panics included.
+pub fn init(format: LogFormat, levels: Targets) -> Result<(), TryInitError> {
+    let layer = fmt::layer().with_writer(std::io::stderr);
     let layer = match format {
         LogFormat::Text => layer.with_ansi(std::io::stderr().is_terminal()).boxed(),
         LogFormat::Json => {
@@ -40,7 +32,7 @@ pub fn init(format: LogFormat, levels: Targets) -> Result<WorkerGuard, TryInitEr
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         error!(place, "panicked, which is a bug in spark-swap: please report it");
     }));
-    Ok(guard)
+    Ok(())
 }
 
 /// Reads log levels: a level, or `module=level`, separated by commas.
