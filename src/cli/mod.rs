@@ -89,6 +89,14 @@ impl Failure {
     }
 }
 
+/// Runs what a command does with a cluster.
+///
+/// # Errors
+/// Those of the future.
+pub fn block_on<T>(future: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(future)
+}
+
 /// Writes to stdout. A reader that has seen enough (`| head`) is not an error.
 pub fn print(text: &str) -> Result<(), Failure> {
     let mut stdout = io::stdout().lock();

@@ -1,5 +1,8 @@
-//! Where the state comes from: files, and the objects in them.
+//! Where the state comes from: files, or a cluster that is listed once or watched.
 
+pub mod arrival;
+pub mod connection;
 pub mod documents;
 pub mod objects;
+pub mod snapshot;
 pub mod state_files;
