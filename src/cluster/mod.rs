@@ -4,6 +4,7 @@ pub mod arrival;
 pub mod class_status;
 pub mod connection;
 pub mod contact;
+pub mod api;
 pub mod documents;
 pub mod live_state;
 pub mod objects;
