@@ -12,6 +12,7 @@ pub mod node_flag;
 pub mod serve;
 pub mod sizes;
 pub mod spark_conf;
+pub mod state_source;
 pub mod table;
 
 use std::fmt::Display;
@@ -87,6 +88,14 @@ impl Failure {
         }
         ExitCode::from(code)
     }
+}
+
+/// Runs what a command does with a cluster.
+///
+/// # Errors
+/// Those of the future.
+pub fn block_on<T>(future: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(future)
 }
 
 /// Writes to stdout. A reader that has seen enough (`| head`) is not an error.
