@@ -12,8 +12,11 @@
 )]
 
 // The real parts, and what the tests need to talk about them.
+mod audit;
 mod classes;
 mod control_plane;
+mod http;
+mod kubectl;
 mod nodes;
 mod oracle;
 mod parts;
@@ -21,6 +24,7 @@ mod pods;
 mod process;
 mod resources;
 mod scenario;
+mod service_account;
 mod spark;
 mod wait;
 mod webhook;
@@ -37,6 +41,7 @@ mod live_state;
 mod outage;
 mod proof_oracle;
 mod quantity_oracle;
+mod rights;
 mod safety_net;
 mod scheduling_oracle;
 mod scope;
