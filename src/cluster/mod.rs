@@ -1,10 +1,10 @@
 //! Where the state comes from: files, or a cluster that is listed once or watched.
 
+pub mod api;
 pub mod arrival;
 pub mod class_status;
 pub mod connection;
 pub mod contact;
-pub mod api;
 pub mod documents;
 pub mod live_state;
 pub mod objects;
