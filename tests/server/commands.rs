@@ -152,6 +152,7 @@ fn one_object_is_printed_as_itself() {
 #[rstest]
 #[case::by_default(&[], "spark-swap", json!({"namespace": "spark-swap", "name": "spark-swap", "port": 443}))]
 #[case::named(&["--namespace", "tools"], "tools", json!({"namespace": "tools", "name": "spark-swap", "port": 443}))]
+#[case::number(&["--namespace", "5"], "5", json!({"namespace": "5", "name": "spark-swap", "port": 443}))]
 #[case::of_the_service(&["--service", "a/b:1"], "a", json!({"namespace": "a", "name": "b", "port": 1}))]
 #[case::apart(&["--service", "a/b", "--namespace", "c"], "c", json!({"namespace": "a", "name": "b", "port": 443}))]
 fn the_namespace_of_the_installation_is_the_same_everywhere(
