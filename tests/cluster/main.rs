@@ -15,6 +15,7 @@
 mod audit;
 mod classes;
 mod control_plane;
+mod dry_run;
 mod http;
 mod kubectl;
 mod nodes;
@@ -22,6 +23,7 @@ mod oracle;
 mod parts;
 mod pods;
 mod process;
+mod random_class;
 mod resources;
 mod scenario;
 mod service_account;
@@ -30,6 +32,7 @@ mod wait;
 mod webhook;
 
 // The tests, by subject.
+mod class_agreement;
 mod class_selection;
 mod crd;
 mod demo;
