@@ -69,6 +69,22 @@ impl ControlPlane {
 
     /// The same, with an input.
     pub(crate) fn try_kubectl_with(&self, arguments: &[&str], input: &str) -> Result<String, String> {
+        process::run(&mut self.kubectl_command(arguments), input)
+    }
+
+    /// What `kubectl diff` shows of an object beside the stored one; `None` where they do not differ.
+    pub(crate) fn diff(&self, object: &Value, options: &[&str]) -> Option<String> {
+        let mut command = self.kubectl_command(&[&["diff", "-f", "-"], options].concat());
+        let output = process::output(&mut command, &object.to_string()).unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        match output.status.code() {
+            Some(0) => None,
+            Some(1) => Some(text(&output.stdout)),
+            _ => panic!("kubectl diff {object}: {}", text(&output.stderr)),
+        }
+    }
+
+    fn kubectl_command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(self.binary());
         // Neither the user's configuration nor his caches.
         command
@@ -77,7 +93,7 @@ impl ControlPlane {
             .arg(self.kubeconfig())
             .args(arguments)
             .env("HOME", self.dir());
-        process::run(&mut command, input)
+        command
     }
 }
 

@@ -95,6 +95,13 @@ impl<'a> Webhook<'a> {
             .sum()
     }
 
+    /// How many reviews there were.
+    pub(crate) fn all_reviews(&self) -> u64 {
+        let metrics = self.metrics();
+        let reviews = metrics.lines().filter(|line| line.starts_with("spark_swap_reviews_total{"));
+        reviews.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum()
+    }
+
     fn metrics(&self) -> String {
         http::get(self.server().admin_port, "/metrics").unwrap_or_else(|error| panic!("{error}")).body
     }
@@ -231,16 +238,35 @@ impl<'a> Webhook<'a> {
         self.cluster.apply(&configuration);
     }
 
+    /// Drops the match condition that spares the API server the calls for planned pods.
+    pub(crate) fn be_called_for_planned_pods(&self) {
+        let configuration = self.cluster.get("mutatingwebhookconfiguration", "", &self.configuration_name());
+        let mut conditions = configuration["webhooks"][0]["matchConditions"].clone();
+        conditions.as_array_mut().unwrap().retain(|condition| condition["name"] != "not-planned");
+        let patch = json!([{"op": "replace", "path": "/webhooks/0/matchConditions", "value": conditions}]);
+        self.cluster.kubectl(&[
+            "patch",
+            "mutatingwebhookconfiguration",
+            &self.configuration_name(),
+            "--type=json",
+            "-p",
+            &patch.to_string(),
+        ]);
+        let mut probe = pods::executor("probe", 1024, 384);
+        probe["metadata"]["annotations"] = json!({pods::PLAN: "{}"});
+        wait::until("call for a planned pod", wait::LIMIT, || {
+            self.cluster.try_create(&probe, &["-n", &self.probe_namespace, "--dry-run=server"])?;
+            if self.reviews("AlreadyPlanned", "") > 0 { Ok(()) } else { Err("it was not called".to_owned()) }
+        });
+    }
+
     /// The API server learns of a configuration by a watch. Whether it calls us by now
     /// shows in our own count, whatever we answer.
     fn wait_until_called(&self) {
         let probe = pods::executor("probe", 1024, 384);
         wait::until("call of the webhook", wait::LIMIT, || {
             self.cluster.try_create(&probe, &["-n", &self.probe_namespace, "--dry-run=server"])?;
-            let metrics = self.metrics();
-            let reviews = metrics.lines().filter(|line| line.starts_with("spark_swap_reviews_total{"));
-            let counted = reviews.filter_map(|line| line.rsplit(' ').next()).any(|count| count != "0");
-            if counted { Ok(()) } else { Err("no review was counted".to_owned()) }
+            if self.all_reviews() > 0 { Ok(()) } else { Err("no review was counted".to_owned()) }
         });
     }
 }
