@@ -3,6 +3,7 @@
 pub mod arrival;
 pub mod connection;
 pub mod documents;
+pub mod kubelet_config;
 pub mod node_group;
 pub mod objects;
 pub mod snapshot;
