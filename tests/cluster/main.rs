@@ -14,6 +14,7 @@
 // The real parts, and what the tests need to talk about them.
 mod classes;
 mod control_plane;
+mod hollow_kubelet;
 mod nodes;
 mod oracle;
 mod parts;
@@ -32,6 +33,7 @@ mod density;
 mod harness;
 mod kubelet_oracle;
 mod limit_range_oracle;
+mod node_labels;
 mod outage;
 mod proof_oracle;
 mod quantity_oracle;

@@ -106,7 +106,9 @@ fn evidence(labels: &std::collections::BTreeMap<String, String>) -> Option<Strin
 /// `12Gi (37%)` of the node's swap.
 fn share(granted: u64, swap: u64) -> String {
     let percent = u128::from(granted).saturating_mul(100).checked_div(u128::from(swap));
-    percent.map_or_else(|| gi(granted), |percent| format!("{} ({percent}%)", gi(granted)))
+    percent
+        .filter(|_| granted > 0)
+        .map_or_else(|| gi(granted), |percent| format!("{} ({percent}%)", gi(granted)))
 }
 
 fn words(statuses: &[NodeStatus]) -> String {
