@@ -169,14 +169,19 @@ fn not_found(fleet: &Fleet) -> Option<String> {
     (!lines.is_empty()).then(|| lines.join("\n"))
 }
 
-/// Why kubelets did not answer.
+/// Why kubelets did not answer: of the first few, for behind hundreds there is one cause.
 fn unreachable(rows: &[Row<'_>]) -> Vec<String> {
-    rows.iter()
-        .filter_map(|row| match &row.facts.kubelet {
-            Kubelet::Unreachable(cause) => {
-                Some(format!("warning: the kubelet of node/{} does not answer: {cause}", row.facts.node.name))
-            }
-            _ => None,
-        })
-        .collect()
+    const SHOWN: usize = 5;
+    let warning = |row: &Row<'_>| match &row.facts.kubelet {
+        Kubelet::Unreachable(cause) => {
+            Some(format!("warning: the kubelet of node/{} does not answer: {cause}", row.facts.node.name))
+        }
+        Kubelet::NotAsked | Kubelet::Config(_) => None,
+    };
+    let mut warnings: Vec<String> = rows.iter().filter_map(warning).collect();
+    let more = warnings.len().saturating_sub(SHOWN);
+    warnings.truncate(SHOWN);
+    warnings
+        .extend((more > 0).then(|| format!("warning: nor do {more} more; -o json has the cause of each")));
+    warnings
 }

@@ -34,14 +34,11 @@ fn expression(requirement: &str) -> Result<Expression, String> {
     if let Some(key) = requirement.strip_prefix('!') {
         return Ok(Expression::DoesNotExist(checked_key(key, requirement)?));
     }
-    for (operator, make) in [
-        ("!=", Expression::NotEqual as fn(String, String) -> Expression),
-        ("==", Expression::Equal),
-        ("=", Expression::Equal),
-    ] {
-        if let Some((key, value)) = requirement.split_once(operator) {
-            return Ok(make(checked_key(key, requirement)?, value.trim().to_owned()));
-        }
+    if let Some((key, value)) = requirement.split_once("!=") {
+        return Ok(Expression::NotEqual(checked_key(key, requirement)?, value.trim().to_owned()));
+    }
+    if let Some((key, value)) = requirement.split_once("==").or_else(|| requirement.split_once('=')) {
+        return Ok(Expression::Equal(checked_key(key, requirement)?, value.trim().to_owned()));
     }
     if let Some(inner) = requirement.strip_suffix(')')
         && let Some((left, values)) = inner.split_once('(')

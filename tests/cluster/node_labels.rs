@@ -20,7 +20,7 @@ fn labels_follow_what_the_kubelets_say() {
     let cluster = ControlPlane::shared();
     let namespace = cluster.namespace("labels", json!({}));
     let kubelet = |name: &str, swap, swap_behavior| {
-        let setup = Setup { memory: 4 * GIB, swap, swap_behavior, fail_swap_on: false };
+        let setup = Setup { memory: 4 * GIB, swap, swap_behavior, fail_swap_on: swap == 0 };
         HollowKubelet::start(cluster, name, &namespace, setup)
     };
     let _kubelets = [
@@ -40,7 +40,7 @@ fn labels_follow_what_the_kubelets_say() {
         dry.out,
         "node/hollow-limited labeled (500) (dry run)\n\
          node/hollow-noswap unlabeled: the kubelet runs with NoSwap (dry run)\n\
-         node/hollow-unseen not labeled: the kubelet saw no swap when it started; restart it (dry run)\n"
+         node/hollow-unseen not labeled: the kubelet saw no swap when it started (restart it), the kubelet has failSwapOn: true (dry run)\n"
     );
     assert_eq!((dry.code, labels(cluster, &ours)), (0, before.clone()));
 
@@ -67,7 +67,7 @@ fn labels_follow_what_the_kubelets_say() {
             "NAME MEMORY SWAP RATIO EVIDENCE EXECUTORS GRANTED STATUS KUBELET GROUP",
             "hollow-limited 4Gi 2Gi 500 500 0 0 Ready LimitedSwap eks.amazonaws.com/nodegroup=spark",
             "hollow-noswap 4Gi 2Gi 500 crio=100 0 0 Ready NoSwap -",
-            "hollow-unseen 4Gi 0 0 - 0 0 SwapUnseen LimitedSwap -",
+            "hollow-unseen 4Gi 0 0 - 0 0 SwapUnseen,FailSwapOn LimitedSwap -",
         ]
     );
 }
@@ -94,7 +94,7 @@ fn a_kubelet_that_does_not_answer_leaves_its_label_alone() {
         assert!(done.err.contains(&warning), "{}", done.err);
     }
     assert!(
-        done.err.ends_with("1 not labeled, 2 unreachable\nerror: nodes: 2 unreachable\n"),
+        done.err.ends_with("1 not labeled, 2 unreachable\nerror: 2 unreachable: see the warnings above\n"),
         "{}",
         done.err
     );

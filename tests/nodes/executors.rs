@@ -46,13 +46,24 @@ pub(crate) fn executor(changes: &[(&str, Value)]) -> Value {
 }
 
 fn granted(changes: &[(&str, Value)], labels: &[(&str, &str)], kubelet: bool) -> u64 {
-    RunningExecutor::read(&executor(changes)).expect("an executor").granted(&node(labels), kubelet)
+    let executor = RunningExecutor::read(&executor(changes)).expect("an executor");
+    executor.granted(&node(labels), Some(kubelet)).expect("a known grant")
 }
 
 #[test]
 fn the_kubelet_grants_by_the_request_and_only_where_it_hands_out_swap() {
     assert_eq!(granted(&[], &[], true), 3_149_922_304);
     assert_eq!(granted(&[], &[], false), 0);
+}
+
+#[test]
+fn a_grant_that_depends_on_a_kubelet_nobody_asked_is_not_known() {
+    let plain = RunningExecutor::read(&executor(&[])).unwrap();
+    assert_eq!(plain.granted(&node(&[]), None), None);
+    assert_eq!(plain.granted(&Node { swap: 0, ..node(&[]) }, None), Some(0));
+    let key = "/metadata/annotations/memory.swap.max.memory-qos.nri.io~1spark";
+    let written = RunningExecutor::read(&executor(&[(key, json!("4096"))])).unwrap();
+    assert_eq!(written.granted(&node(&[("spark-swap.io/nri-swap-permille", "500")]), None), Some(4096));
 }
 
 #[test]
@@ -110,6 +121,6 @@ fn executors_of_real_spark_get_no_swap_but_for_a_sidecar() {
         pod["spec"]["nodeName"] = json!("swap-1");
         let executor = RunningExecutor::read(&pod).unwrap_or_else(|| panic!("{name}"));
         let sidecar = SIDECARS.iter().find(|(with, _)| *with == name).map_or(0, |(_, swap)| *swap);
-        assert_eq!(executor.granted(&node(&[]), true), sidecar, "{name}");
+        assert_eq!(executor.granted(&node(&[]), Some(true)), Some(sidecar), "{name}");
     }
 }

@@ -8,9 +8,9 @@ const FLEET: &str = "tests/nodes/fleet.yaml";
 
 fn shown(args: &[&str]) -> String {
     let report = nodes(&[&["--state", FLEET], args].concat()).unwrap();
-    let failure = report.failure.map(|failure| format!("error: {failure}\n")).unwrap_or_default();
-    let notes: String = report.notes.iter().map(|note| format!("{note}\n")).collect();
-    format!("{}--- stderr\n{notes}{failure}", report.out)
+    let failure = report.failure.map(|failure| format!("error: {failure}"));
+    let told: Vec<String> = report.notes.into_iter().chain(failure).collect();
+    format!("{}--- stderr\n{}\n", report.out, told.join("\n"))
 }
 
 #[test]

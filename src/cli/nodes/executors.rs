@@ -10,6 +10,7 @@ use crate::admission::text::Text;
 use crate::sizing::class::Backend;
 use crate::sizing::kubelet::{QosClass, floor_to_page, granted_swap, is_swap_eligible, qos_class};
 use crate::sizing::nodes::Node;
+use crate::sizing::quantity::Quantity;
 use crate::sizing::resources::{ContainerKind, ContainerResources};
 
 /// An executor that is on a node and has not ended: what decides about its swap.
@@ -41,7 +42,7 @@ impl RunningExecutor {
         let is_critical = is_critical(&pod, spark.spec);
         let entitled = |container: &ContainerResources| {
             let request = container.memory_request.filter(|_| is_swap_eligible(is_critical, qos, container));
-            request.and_then(|request| request.bytes())
+            request.and_then(Quantity::bytes)
         };
         let container = spark.container.name.as_ref().map_or("", Text::as_str);
         // Init containers have come to their end.
@@ -57,16 +58,21 @@ impl RunningExecutor {
         })
     }
 
-    /// The swap it was granted on its node. An explicit backend has the last word on nodes that say it is there.
-    pub fn granted(&self, node: &Node, kubelet_hands_out: bool) -> u64 {
-        let by_kubelet = |request: &u64| {
-            if kubelet_hands_out { granted_swap(*request, node.memory, node.swap) } else { 0 }
-        };
+    /// The swap it was granted on its node, bytes; `None` where that depends on the kubelet and `kubelet_hands_out` is
+    /// not known. An explicit backend has the last word on nodes that say it is there.
+    pub fn granted(&self, node: &Node, kubelet_hands_out: Option<bool>) -> Option<u64> {
+        let by_kubelet =
+            |request: &u64| match (granted_swap(*request, node.memory, node.swap), kubelet_hands_out) {
+                (0, _) | (_, Some(false)) => Some(0),
+                (swap, Some(true)) => Some(swap),
+                (_, None) => None,
+            };
         let written = self.written.iter().find(|(backend, _)| node.promised_permille(*backend) > 0);
         let spark = match written {
             Some((_, swap)) => floor_to_page(*swap),
-            None => self.spark.as_ref().map_or(0, by_kubelet),
+            None => self.spark.as_ref().map_or(Some(0), by_kubelet)?,
         };
-        self.others.iter().map(by_kubelet).fold(spark, u64::saturating_add)
+        let mut others = self.others.iter().map(by_kubelet);
+        others.try_fold(spark, |sum, swap| Some(sum.saturating_add(swap?)))
     }
 }

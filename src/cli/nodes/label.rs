@@ -90,7 +90,7 @@ impl Change {
 fn causes(readiness: &Readiness) -> String {
     let cause = |status: &NodeStatus| match status {
         NodeStatus::NoSwap => Some("the node has no swap"),
-        NodeStatus::SwapUnseen => Some("the kubelet saw no swap when it started; restart it"),
+        NodeStatus::SwapUnseen => Some("the kubelet saw no swap when it started (restart it)"),
         NodeStatus::KubeletNoSwap => Some("the kubelet runs with NoSwap"),
         NodeStatus::FailSwapOn => Some("the kubelet has failSwapOn: true"),
         NodeStatus::FeatureGateOff => Some("the kubelet's feature gate NodeSwap is off"),
@@ -134,8 +134,12 @@ mod tests {
             (32, Some("100"), "node/a labeled (500, was 100) => 500"),
             (32, Some("x"), "node/a labeled (500, was x) => 500"),
             (32, Some("500"), "node/a unchanged (500) => "),
-            (0, None, "node/a not labeled: the kubelet saw no swap when it started; restart it => "),
-            (0, Some("500"), "node/a unlabeled: the kubelet saw no swap when it started; restart it => none"),
+            (0, None, "node/a not labeled: the kubelet saw no swap when it started (restart it) => "),
+            (
+                0,
+                Some("500"),
+                "node/a unlabeled: the kubelet saw no swap when it started (restart it) => none",
+            ),
         ] {
             assert_eq!(told(swap, label, &limited), expected);
         }

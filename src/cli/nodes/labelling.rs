@@ -95,5 +95,5 @@ fn tell(report: &mut Report, changes: &[(&Node, Change)], results: &[kube::Resul
     });
     report.notes.extend(template::notes(labelled));
     let bad: Vec<String> = [UNREACHABLE, FAILED].iter().filter_map(total).collect();
-    report.fail_for((!bad.is_empty()).then(|| format!("nodes: {}", bad.join(", "))));
+    report.fail_for((!bad.is_empty()).then(|| format!("{}: see the warnings above", bad.join(", "))));
 }

@@ -4,9 +4,10 @@ use super::readiness::NodeStatus;
 
 /// The text below the flags.
 pub fn manual() -> String {
-    let words: String =
-        NodeStatus::ALL.iter().map(|status| format!("  {status}\n      {}\n", status.text())).collect();
-    format!("{COLUMNS}\n\nWords of STATUS:\n{words}\n{LABELLING}")
+    let words: Vec<String> =
+        NodeStatus::ALL.iter().map(|status| format!("  {status}\n      {}", status.text())).collect();
+    let words = words.join("\n");
+    format!("{COLUMNS}\n\nWords of STATUS:\n{words}\n\n{LABELLING}")
 }
 
 const COLUMNS: &str = "\
@@ -15,7 +16,7 @@ Columns:
   RATIO         the swap there is, permille of memory: floor(1000*swap/memory)
   EVIDENCE      the permille that labels promise; of CRI-O and NRI as crio=500, nri=500
   EXECUTORS     Spark executors that are on the node and have not ended
-  GRANTED       the swap granted to them, to the byte as the kubelet computes it, and its share of SWAP
+  GRANTED       the swap granted to them, as the kubelet computes it to the byte, and its share
   STATUS        what is missing, explained below the table (on stderr) and here
   KUBELET       (wide) memorySwap.swapBehavior of the kubelet's configuration
   GROUP         (wide) the node group that the node is from
@@ -32,13 +33,14 @@ Rights: get and list on nodes; get on nodes/proxy to ask kubelets; list on pods 
 
 Output for programs (-o json, -o yaml): a list with an object for each node. Sizes are bytes, what is not known is null. \
 Members are only ever added:
-  name, memory, swap, permille
-  evidence                   {kubelet, crioAnnotation, nriMemoryQos}: permille, 0 where not understood
-  kubelet                    {swapBehavior, failSwapOn}
+  name, memory, swap         of the node
+  permille                   RATIO
+  evidence                   {kubelet, crioAnnotation, nriMemoryQos}: permille
+  kubelet                    {swapBehavior, failSwapOn} of its configuration
   kubeletProblem             why it did not answer
-  executors, grantedSwap
+  executors, grantedSwap     EXECUTORS, GRANTED
   ready, statuses            true and [\"Ready\"], or what is missing
-  group                      {label, name}
+  group                      {label, name} of the node group
 
 Examples:
   # What is missing, node by node

@@ -1,5 +1,7 @@
 //! The table of `spark-swap nodes`, in kubectl's style.
 
+use std::collections::BTreeMap;
+
 use super::fleet::NodeFacts;
 use super::readiness::{Kubelet, NodeStatus, Readiness};
 use crate::cli::sizes::gi;
@@ -27,14 +29,17 @@ impl Row<'_> {
 
     /// The swap granted to the executors on the node, bytes; `None` where it is not known.
     pub fn granted(&self) -> Option<u64> {
-        let executors = self.facts.executors.as_ref()?;
         let node = &self.facts.node;
-        // What the kubelet does not say itself, its label says for it.
+        // Where the kubelet does not say it, its label does.
         let is_promised = node.promised_permille(Backend::Kubelet) > 0;
-        let is_handed_out = self.readiness.is_handed_out.or(is_promised.then_some(true));
-        let is_handed_out = is_handed_out.or((node.swap == 0 || executors.is_empty()).then_some(false))?;
-        let granted = executors.iter().map(|executor| executor.granted(node, is_handed_out));
-        Some(granted.fold(0, u64::saturating_add))
+        let is_handed_out = match self.readiness.is_handed_out {
+            None if is_promised => Some(true),
+            known => known,
+        };
+        let mut executors = self.facts.executors.as_ref()?.iter();
+        executors.try_fold(0, |sum: u64, executor| {
+            Some(sum.saturating_add(executor.granted(node, is_handed_out)?))
+        })
     }
 
     fn cells(&self, is_wide: bool) -> Vec<String> {
@@ -90,7 +95,7 @@ pub fn legend(rows: &[Row<'_>]) -> Vec<String> {
 }
 
 /// The labels' values as they are; those of other backends than the kubelet with their name.
-fn evidence(labels: &std::collections::BTreeMap<String, String>) -> Option<String> {
+fn evidence(labels: &BTreeMap<String, String>) -> Option<String> {
     let value = |backend: &Backend| {
         let value = labels.get(backend.evidence_label())?;
         Some(match backend {

@@ -24,9 +24,9 @@ fn note(group: &NodeGroup<'_>, promises: &[u64]) -> String {
     let nodes = if promises.len() == 1 { "node" } else { "nodes" };
     format!(
         "{group} ({} {nodes} here): if it is autoscaled, its template must carry the label too, or no scale-up happens \
-         for executors that need swap:\n  {LABEL}={permille}\n{}",
+         for executors that need swap:\n  {LABEL}={permille}\n  {}",
         promises.len(),
-        steps(group, permille).iter().map(|step| format!("  {step}\n")).collect::<String>()
+        steps(group, permille).join("\n  ")
     )
 }
 
