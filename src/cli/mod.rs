@@ -9,6 +9,9 @@ pub mod files;
 pub mod java_properties;
 pub mod manifests;
 pub mod node_flag;
+pub mod nodes;
+pub mod progress;
+pub mod selector;
 pub mod serve;
 pub mod sizes;
 pub mod spark_conf;
@@ -43,6 +46,7 @@ Exit codes:
 enum Command {
     Serve(Box<serve::Serve>),
     Explain(Box<explain::ExplainArgs>),
+    Nodes(nodes::NodesArgs),
     Manifests(manifests::Manifests),
     Certs(certs::Certs),
 }
@@ -53,6 +57,7 @@ pub fn main() -> ExitCode {
         Command::Serve(serve) => serve.run(),
         Command::Explain(args) => explain::run(&args, io::stdin(), &mut io::stdout())
             .map_err(|error| Failure::BadInput(format!("{error:#}"))),
+        Command::Nodes(args) => args.run(),
         Command::Manifests(manifests) => manifests.run(),
         Command::Certs(certs) => certs.run(),
     };
