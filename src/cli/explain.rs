@@ -4,32 +4,26 @@ pub mod advice;
 pub mod arithmetic;
 pub mod before_after;
 pub mod cause;
-pub mod input;
 pub mod node_text;
 pub mod nodes;
 pub mod object;
-pub mod pod_shape;
 pub mod text;
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{ErrorKind, Read, Write};
-use std::path::{Path, PathBuf};
+use std::io::{Read, Write};
 
-use anyhow::{Context, anyhow, bail, ensure};
+use anyhow::ensure;
 use clap::{ArgGroup, Args, ValueEnum};
 use serde::Serialize;
 
-use super::executor_pod::executor_pod;
-use super::node_flag::{self, NodeFlag};
-use super::spark_conf::SparkConf;
+use super::pod_flags::PodFlags;
+use super::pod_input::{Input, Subject};
+use super::state_flags::{NODES_MANUAL, StateFlags};
+use super::write_all;
 use crate::admission::decision::{Decision, decide};
 use crate::admission::pod::Pod;
 use crate::admission::review;
-use crate::cluster::state_files::{self, MAX_FILE_BYTES};
-use crate::sizing::nodes::TaintPattern;
-use crate::sizing::state::{Settings, State};
-use input::{Input, Subject};
+use crate::sizing::state::State;
 use object::DecisionObject;
 
 /// Explain what happens to an executor and why, without a cluster.
@@ -39,35 +33,14 @@ use object::DecisionObject;
 /// as the webhook: with the arithmetic, every bound, the check on every node, and the patch.
 #[derive(Args, Debug)]
 #[command(
-    after_long_help = MANUAL,
+    after_long_help = format!("{NODES_MANUAL}\n{MANUAL}"),
     group(ArgGroup::new("input").required(true).multiple(true).args(["file", "conf", "properties_file"]))
 )]
 pub struct ExplainArgs {
-    /// File with pods, YAML or JSON; - is stdin. Repeatable
-    #[arg(short, long, value_name = "FILE", conflicts_with_all = ["conf", "properties_file"])]
-    file: Vec<PathBuf>,
-    /// Spark conf as spark-submit takes it, instead of a pod; repeatable. Explains the executor that Spark would create
-    #[arg(long, value_name = "KEY=VALUE", value_parser = key_value)]
-    conf: Vec<(String, String)>,
-    /// Spark conf from a file such as spark-defaults.conf; --conf wins over it
-    #[arg(long, value_name = "FILE", alias = "conf-file")]
-    properties_file: Option<PathBuf>,
-    /// File or directory with SwapClasses, Nodes, Namespaces, LimitRanges and ResourceQuotas (YAML or JSON as kubectl
-    /// prints them); repeatable
-    #[arg(long, value_name = "PATH", value_delimiter = ',')]
-    state: Vec<PathBuf>,
-    /// A node, which counts as evidence for its swap; repeatable. Added to the nodes of --state
-    #[arg(long, value_name = "memory=64Gi,swap=32Gi", value_parser = NodeFlag::parse)]
-    node: Vec<NodeFlag>,
-    /// The namespace [default: the review's or the pod's own, else default]
-    #[arg(short, long, value_name = "NAME")]
-    namespace: Option<String>,
-    /// A RuntimeClass whose pods may be changed, as for serve; repeatable
-    #[arg(long, value_name = "NAME", value_delimiter = ',')]
-    allow_runtime_class: Vec<String>,
-    /// A taint key that never rules out a node (KEY, PREFIX* or *SUFFIX), as for serve; repeatable
-    #[arg(long, value_name = "KEY", value_delimiter = ',', value_parser = taint_pattern)]
-    transient_taint: Vec<TaintPattern>,
+    #[command(flatten)]
+    pods: PodFlags,
+    #[command(flatten)]
+    state: StateFlags,
     /// text for people, json or yaml for programs, patch for the JSON patch alone
     #[arg(short, long, value_enum, default_value_t = Output::Text)]
     output: Output,
@@ -83,17 +56,6 @@ enum Output {
 }
 
 const MANUAL: &str = "\
-Nodes on the command line: --node memory=64Gi, and separated by commas whatever else is known:
-  swap=32Gi                 its swap; counts as handed out, by every swap backend
-  name=NAME                 [default: node-1, node-2, ...]
-  count=N                   so many of them, NAME-1 to NAME-N
-  label=KEY=VALUE           a label; repeatable
-  taint=KEY=VALUE:EFFECT    a taint, also KEY:EFFECT; repeatable
-
-A node with swap gets the evidence labels of all backends, floor(1000*swap/memory), and every node gets \
-kubernetes.io/hostname and kubernetes.io/os=linux; label= wins over them. So \
-label=spark-swap.io/limited-swap-permille=0 makes a node with swap that its kubelet does not hand out.
-
 Pods of a running cluster: a pod with a uid is explained without spec.nodeName, which the scheduler set after \
 admission; a pod that carries a plan is shown with it.
 
@@ -155,93 +117,9 @@ pub struct Explained<'e> {
 /// # Errors
 /// What is wrong with the input and where, a problem a line.
 pub fn run(args: &ExplainArgs, stdin: impl Read, out: &mut impl Write) -> anyhow::Result<()> {
-    let input = args.input(stdin)?;
-    let state = args.state()?;
-    let shown = show(&input, &state, args.output)?;
-    match out.write_all(shown.as_bytes()).and_then(|()| out.flush()) {
-        // A reader that has seen enough (`| head`) is not an error.
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error).context("stdout"),
-        _ => Ok(()),
-    }
-}
-
-impl ExplainArgs {
-    fn input(&self, mut stdin: impl Read) -> anyhow::Result<Input> {
-        let mut input = Input::new(self.namespace.as_deref());
-        if self.file.is_empty() {
-            let (conf, place) = self.spark_conf(stdin)?;
-            input.add_executor(executor_pod(&conf)?, &place);
-            return Ok(input);
-        }
-        input.is_list = self.file.len() > 1;
-        for path in &self.file {
-            let (name, text) = read(path, &mut stdin)?;
-            input.add_text(&name, &text);
-        }
-        ensure!(input.problems.is_empty(), input.problems.join("\n"));
-        if input.subjects.is_empty() && !input.is_list {
-            let found: Vec<&str> = input.passed_over.keys().map(String::as_str).collect();
-            bail!(
-                "{}: holds no pod, but {}; give a Pod, an AdmissionReview, a list of pods, an object with a pod template, or Spark conf with --conf",
-                name_of(self.file.first()),
-                found.join(", ")
-            );
-        }
-        Ok(input)
-    }
-
-    /// The conf, and where it is from.
-    fn spark_conf(&self, mut stdin: impl Read) -> anyhow::Result<(SparkConf, String)> {
-        let mut places = Vec::new();
-        let mut conf = SparkConf::default();
-        if let Some(path) = &self.properties_file {
-            let (name, text) = read(path, &mut stdin)?;
-            conf = SparkConf::from_properties(&name, &text).map_err(anyhow::Error::msg)?;
-            places.push(name);
-        }
-        for (key, value) in &self.conf {
-            conf.set_flag(key, value);
-        }
-        places.extend((!self.conf.is_empty()).then(|| "--conf".to_owned()));
-        Ok((conf, places.join(" and ")))
-    }
-
-    fn state(&self) -> anyhow::Result<State> {
-        let mut parts = state_files::load(&self.state)?;
-        node_flag::add_nodes(&self.node, &mut parts.nodes).map_err(anyhow::Error::msg)?;
-        let settings = Settings {
-            allowed_runtime_classes: self.allow_runtime_class.clone(),
-            transient_taints: self.transient_taint.clone(),
-        };
-        Ok(State::new(parts, settings))
-    }
-}
-
-/// Reads a file, or stdin for `-`: its name in messages and its text.
-fn read(path: &Path, stdin: &mut impl Read) -> anyhow::Result<(String, String)> {
-    let name = name_of(Some(path));
-    let mut bytes = Vec::new();
-    let limit = MAX_FILE_BYTES.saturating_add(1);
-    let read = if path == Path::new("-") {
-        stdin.take(limit).read_to_end(&mut bytes)
-    } else {
-        File::open(path).and_then(|file| file.take(limit).read_to_end(&mut bytes))
-    };
-    read.map_err(|error| anyhow!("{name}: {error}"))?;
-    ensure!(
-        u64::try_from(bytes.len()).is_ok_and(|length| length <= MAX_FILE_BYTES),
-        "{name}: is larger than {} MiB",
-        MAX_FILE_BYTES >> 20
-    );
-    match String::from_utf8(bytes) {
-        Ok(text) => Ok((name, text)),
-        Err(error) => bail!("{name}: is not UTF-8 text (byte {})", error.utf8_error().valid_up_to()),
-    }
-}
-
-fn name_of(path: Option<&(impl AsRef<Path> + ?Sized)>) -> String {
-    let name = path.map(|path| path.as_ref().display().to_string());
-    name.filter(|name| name != "-").unwrap_or_else(|| "stdin".to_owned())
+    let input = args.pods.read(&[], stdin)?;
+    let state = State::new(args.state.read()?.parts, args.state.settings());
+    write_all(out, &show(&input, &state, args.output)?)
 }
 
 fn show(input: &Input, state: &State, output: Output) -> anyhow::Result<String> {
@@ -281,13 +159,4 @@ fn show(input: &Input, state: &State, output: Output) -> anyhow::Result<String> 
 
 fn json(value: &impl Serialize) -> anyhow::Result<String> {
     Ok(serde_json::to_string_pretty(value)? + "\n")
-}
-
-fn key_value(text: &str) -> Result<(String, String), String> {
-    let (key, value) = text.split_once('=').ok_or("write KEY=VALUE")?;
-    Ok((key.to_owned(), value.to_owned()))
-}
-
-fn taint_pattern(text: &str) -> Result<TaintPattern, String> {
-    TaintPattern::new(text).ok_or_else(|| "write a taint key, PREFIX* or *SUFFIX".to_owned())
 }

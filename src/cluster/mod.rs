@@ -1,5 +1,6 @@
 //! Where the state comes from: files, and the objects in them.
 
+pub mod allocatable;
 pub mod documents;
 pub mod node_group;
 pub mod objects;
