@@ -9,6 +9,9 @@ pub mod files;
 pub mod java_properties;
 pub mod manifests;
 pub mod node_flag;
+pub mod pod_flags;
+pub mod pod_input;
+pub mod pod_shape;
 pub mod serve;
 pub mod sizes;
 pub mod spark_conf;
@@ -19,6 +22,7 @@ use std::fmt::Display;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+use anyhow::Context;
 use clap::{Parser, Subcommand};
 
 /// Turns Kubernetes node swap into memory for Spark executors.
@@ -100,9 +104,13 @@ pub fn block_on<T>(future: impl Future<Output = anyhow::Result<T>>) -> anyhow::R
 
 /// Writes to stdout. A reader that has seen enough (`| head`) is not an error.
 pub fn print(text: &str) -> Result<(), Failure> {
-    let mut stdout = io::stdout().lock();
-    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::bad_input("stdout", error)),
+    write_all(&mut io::stdout().lock(), text).map_err(|error| Failure::BadInput(format!("{error:#}")))
+}
+
+/// Writes what a command answers. A reader that has seen enough (`| head`) is not an error.
+pub fn write_all(out: &mut impl Write, text: &str) -> anyhow::Result<()> {
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error).context("stdout"),
         _ => Ok(()),
     }
 }
