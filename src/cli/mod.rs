@@ -1,5 +1,6 @@
 //! The command line: one file per command. The `--help` texts are the manual.
 
+pub mod as_received;
 pub mod certs;
 pub mod duration;
 pub mod executor_memory;
