@@ -13,18 +13,21 @@ pub mod node_flag;
 pub mod pod_flags;
 pub mod pod_input;
 pub mod pod_shape;
+pub mod progress;
 pub mod serve;
 pub mod sizes;
 pub mod spark_conf;
 pub mod state_source;
 pub mod table;
 
+use std::env;
 use std::fmt::Display;
 use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 /// Turns Kubernetes node swap into memory for Spark executors.
 ///
@@ -52,9 +55,12 @@ enum Command {
     Certs(certs::Certs),
 }
 
+/// The file name by which kubectl finds the command `kubectl spark-swap`.
+const KUBECTL_PLUGIN: &str = "kubectl-spark_swap";
+
 /// Runs the command that the process was started with.
 pub fn main() -> ExitCode {
-    let result = match Cli::parse().command {
+    let result = match parse().command {
         Command::Serve(serve) => serve.run(),
         Command::Explain(args) => explain::run(&args, io::stdin(), &mut io::stdout())
             .map_err(|error| Failure::BadInput(format!("{error:#}"))),
@@ -65,6 +71,14 @@ pub fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(),
     }
+}
+
+/// The command line, which ends the process where it is not understood. Usage lines say what the user typed.
+fn parse() -> Cli {
+    let program = env::args_os().next().map(PathBuf::from);
+    let is_plugin = program.as_deref().and_then(Path::file_stem).is_some_and(|name| name == KUBECTL_PLUGIN);
+    let command = if is_plugin { Cli::command().bin_name("kubectl spark-swap") } else { Cli::command() };
+    Cli::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit())
 }
 
 /// Why a command did not succeed.
@@ -118,8 +132,6 @@ pub fn write_all(out: &mut impl Write, text: &str) -> anyhow::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]

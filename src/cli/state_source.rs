@@ -7,6 +7,7 @@ use anyhow::{anyhow, bail};
 use clap::Args;
 
 use super::node_flag::{self, NodeFlag};
+use super::progress::Progress;
 use crate::cluster::allocatable::{AllocatableByNode, note_document};
 use crate::cluster::connection::{Cluster, ClusterFlags, NO_CLUSTER};
 use crate::cluster::{snapshot, state_files};
@@ -104,7 +105,7 @@ impl StateFlags {
             state_files::load_and_show(&self.state, &mut |document| note_document(document, allocatable))?;
         node_flag::add_nodes(&self.node, &mut parts.nodes, allocatable).map_err(anyhow::Error::msg)?;
         let Some(cluster) = cluster else { return Ok(known) };
-        let live = snapshot::take(&cluster.client).await;
+        let live = Progress::new("reading the cluster").show(snapshot::take(&cluster.client)).await;
         let live = live.map_err(|error| anyhow!("{cluster}: {error:#}; {OFFLINE}"))?;
         node_flag::check_default_names(&self.node, &live.parts.nodes).map_err(anyhow::Error::msg)?;
         let replaced = lay_over(live.parts, parts);
