@@ -14,6 +14,7 @@ mod command;
 mod conf;
 mod inputs;
 mod left_alone;
+mod live_pods;
 mod objects;
 mod plans;
 mod pods;
