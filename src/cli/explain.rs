@@ -118,7 +118,7 @@ pub struct Explained<'e> {
 /// What is wrong with the input and where, a problem a line.
 pub fn run(args: &ExplainArgs, stdin: impl Read, out: &mut impl Write) -> anyhow::Result<()> {
     let input = args.pods.read(&[], stdin)?;
-    let state = State::new(args.state.read()?.parts, args.state.settings());
+    let state = State::new(args.state.read(None)?.parts, args.state.settings());
     write_all(out, &show(&input, &state, args.output)?)
 }
 

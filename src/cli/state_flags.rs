@@ -53,16 +53,17 @@ pub struct KnownState {
 }
 
 impl StateFlags {
-    /// Reads the files and adds the nodes.
+    /// Reads the files and adds the nodes, and those that other flags describe.
     ///
     /// # Errors
     /// What is wrong with them, a problem a line.
-    pub fn read(&self) -> anyhow::Result<KnownState> {
+    pub fn read(&self, described: Option<NodeFlag>) -> anyhow::Result<KnownState> {
         let mut known = KnownState::default();
         let allocatable = &mut known.allocatable;
         known.parts =
             state_files::load_and_show(&self.state, &mut |document| note_document(document, allocatable))?;
-        node_flag::add_nodes(&self.node, &mut known.parts.nodes, &mut known.allocatable)
+        let nodes: Vec<NodeFlag> = self.node.iter().cloned().chain(described).collect();
+        node_flag::add_nodes(&nodes, &mut known.parts.nodes, &mut known.allocatable)
             .map_err(anyhow::Error::msg)?;
         Ok(known)
     }
