@@ -18,8 +18,8 @@ use serde::Serialize;
 
 use super::pod_flags::PodFlags;
 use super::pod_input::{Input, Subject};
-use super::state_flags::{NODES_MANUAL, StateFlags};
-use super::write_all;
+use super::state_source::{KnownState, NODES_MANUAL, STATE_MANUAL, StateFlags};
+use super::{block_on, write_all};
 use crate::admission::decision::{Decision, decide};
 use crate::admission::pod::Pod;
 use crate::admission::review;
@@ -33,7 +33,7 @@ use object::DecisionObject;
 /// as the webhook: with the arithmetic, every bound, the check on every node, and the patch.
 #[derive(Args, Debug)]
 #[command(
-    after_long_help = format!("{NODES_MANUAL}\n{MANUAL}"),
+    after_long_help = format!("{STATE_MANUAL}\n\n{NODES_MANUAL}\n{MANUAL}"),
     group(ArgGroup::new("input").required(true).multiple(true).args(["file", "conf", "properties_file"]))
 )]
 pub struct ExplainArgs {
@@ -108,6 +108,8 @@ pub struct Explained<'e> {
     pub pod: Option<&'e Pod<'e>>,
     /// What was decided from.
     pub state: &'e State,
+    /// Where the state is from, and what is wrong with it.
+    pub notes: &'e [String],
     /// The decision.
     pub decision: &'e Decision,
 }
@@ -118,11 +120,15 @@ pub struct Explained<'e> {
 /// What is wrong with the input and where, a problem a line.
 pub fn run(args: &ExplainArgs, stdin: impl Read, out: &mut impl Write) -> anyhow::Result<()> {
     let input = args.pods.read(&[], stdin)?;
-    let state = State::new(args.state.read(None)?.parts, args.state.settings());
-    write_all(out, &show(&input, &state, args.output)?)
+    let KnownState { parts, notes, .. } = block_on(async {
+        let cluster = args.state.cluster(false).await?;
+        args.state.read(cluster.as_ref()).await
+    })?;
+    let state = State::new(parts, args.state.settings());
+    write_all(out, &show(&input, &state, &notes, args.output)?)
 }
 
-fn show(input: &Input, state: &State, output: Output) -> anyhow::Result<String> {
+fn show(input: &Input, state: &State, notes: &[String], output: Output) -> anyhow::Result<String> {
     let mut shown = Vec::with_capacity(input.subjects.len());
     let mut reasons: BTreeMap<&str, u64> = BTreeMap::new();
     if output == Output::Patch {
@@ -135,7 +141,8 @@ fn show(input: &Input, state: &State, output: Output) -> anyhow::Result<String> 
     for subject in &input.subjects {
         let request = review::read(&subject.review)?;
         let decision = decide(&request, state);
-        let explained = Explained { subject, pod: request.object.as_ref(), state, decision: &decision };
+        let explained =
+            Explained { subject, pod: request.object.as_ref(), state, notes, decision: &decision };
         let count = reasons.entry(decision.reason.as_str()).or_default();
         *count = count.saturating_add(1);
         let object = DecisionObject::new(&explained);

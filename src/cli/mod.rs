@@ -14,19 +14,22 @@ pub mod plan;
 pub mod pod_flags;
 pub mod pod_input;
 pub mod pod_shape;
+pub mod progress;
 pub mod sentences;
 pub mod serve;
 pub mod sizes;
 pub mod spark_conf;
-pub mod state_flags;
+pub mod state_source;
 pub mod table;
 
+use std::env;
 use std::fmt::Display;
 use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 /// Turns Kubernetes node swap into memory for Spark executors.
 ///
@@ -55,9 +58,12 @@ enum Command {
     Certs(certs::Certs),
 }
 
+/// The file name by which kubectl finds the command `kubectl spark-swap`.
+const KUBECTL_PLUGIN: &str = "kubectl-spark_swap";
+
 /// Runs the command that the process was started with.
 pub fn main() -> ExitCode {
-    let result = match Cli::parse().command {
+    let result = match parse().command {
         Command::Serve(serve) => serve.run(),
         Command::Explain(args) => explain::run(&args, io::stdin(), &mut io::stdout())
             .map_err(|error| Failure::BadInput(format!("{error:#}"))),
@@ -70,6 +76,14 @@ pub fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(),
     }
+}
+
+/// The command line, which ends the process where it is not understood. Usage lines say what the user typed.
+fn parse() -> Cli {
+    let program = env::args_os().next().map(PathBuf::from);
+    let is_plugin = program.as_deref().and_then(Path::file_stem).is_some_and(|name| name == KUBECTL_PLUGIN);
+    let command = if is_plugin { Cli::command().bin_name("kubectl spark-swap") } else { Cli::command() };
+    Cli::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit())
 }
 
 /// Why a command did not succeed.
@@ -100,6 +114,14 @@ impl Failure {
     }
 }
 
+/// Runs what a command does with a cluster.
+///
+/// # Errors
+/// Those of the future.
+pub fn block_on<T>(future: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(future)
+}
+
 /// Writes to stdout. A reader that has seen enough (`| head`) is not an error.
 pub fn print(text: &str) -> Result<(), Failure> {
     write_all(&mut io::stdout().lock(), text).map_err(|error| Failure::BadInput(format!("{error:#}")))
@@ -115,8 +137,6 @@ pub fn write_all(out: &mut impl Write, text: &str) -> anyhow::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]

@@ -21,11 +21,14 @@ use super::executor_pod::CORES;
 use super::files::{PUBLIC, write_atomically};
 use super::node_flag::{self, NodeFlag};
 use super::pod_flags::{ConfFlag, PodFlags};
-use super::pod_input::Subject;
-use super::state_flags::{KnownState, NODES_MANUAL, StateFlags};
-use super::write_all;
+use super::pod_input::{Input, Subject};
+use super::progress::Progress;
+use super::state_source::{KnownState, NODES_MANUAL, STATE_MANUAL, StateFlags};
+use super::{block_on, write_all};
 use crate::admission::spark_labels::MEMORY;
-use crate::cluster::allocatable::Allocatable;
+use crate::cluster::allocatable::{self, Allocatable};
+use crate::cluster::connection::Cluster;
+use crate::cluster::snapshot;
 use object::ReportObject;
 use report::{Report, Tried};
 use svg_plot::Titled;
@@ -35,7 +38,7 @@ use svg_plot::Titled;
 /// Takes executors (pods, or the conf of a spark-submit) and nodes, and decides about each executor as the webhook does.
 /// Executors that are decided about alike count as one group, nodes of the same memory and swap as one kind.
 #[derive(Args, Debug)]
-#[command(after_long_help = format!("{MANUAL}\n{NODES_MANUAL}\n{EXAMPLES}"))]
+#[command(after_long_help = format!("{MANUAL}\n{STATE_MANUAL}\n\n{NODES_MANUAL}\n{EXAMPLES}"))]
 pub struct PlanArgs {
     #[command(flatten)]
     pods: PodFlags,
@@ -142,13 +145,15 @@ Exit codes:
   0  fine, also when nothing is planned
   2  bad input; the message says what and where";
 
+const OR_CLUSTER: &str = ", or name a cluster with --kubeconfig";
+
 /// Plans. An error is bad input: exit code 2.
 ///
 /// # Errors
 /// What is wrong with the input and where, a problem a line.
 pub fn run(args: &PlanArgs, stdin: impl Read, out: &mut impl Write) -> anyhow::Result<()> {
-    let subjects = args.subjects(stdin)?;
-    let report = Report::new(args.known_state()?, &args.state.settings(), subjects, &args.tried())?;
+    let (known, subjects) = block_on(args.gather(stdin))?;
+    let report = Report::new(known, &args.state.settings(), subjects, &args.tried())?;
     if let Some(path) = &args.svg {
         let image = svg(&report)?;
         write_atomically(path, image.as_bytes(), PUBLIC)
@@ -165,8 +170,33 @@ pub fn run(args: &PlanArgs, stdin: impl Read, out: &mut impl Write) -> anyhow::R
 }
 
 impl PlanArgs {
-    /// The executors.
-    fn subjects(&self, stdin: impl Read) -> anyhow::Result<Vec<Subject>> {
+    /// The state, and the executors: those that are described, else those that the cluster runs.
+    async fn gather(&self, stdin: impl Read) -> anyhow::Result<(KnownState, Vec<Subject>)> {
+        let described = self.described_executors(stdin)?;
+        let state = self.state.clone().with_node(self.described_node());
+        let cluster = state.cluster(false).await?;
+        let mut known = state.read(cluster.as_ref()).await?;
+        if let Some(cluster) = &cluster {
+            let of_cluster = allocatable::list(&cluster.client).await?;
+            for (name, allocatable) in of_cluster {
+                known.allocatable.entry(name).or_insert(allocatable);
+            }
+        }
+        ensure!(
+            !known.parts.nodes.is_empty(),
+            "no nodes to plan for: describe one with --node-memory and --node-swap, or give --state with Nodes in it{OR_CLUSTER}"
+        );
+        let subjects = match (described, cluster) {
+            (Some(described), _) => described,
+            (None, Some(cluster)) => self.running_executors(&cluster, &mut known.notes).await?,
+            (None, None) => bail!(
+                "no executors to plan for: describe one with --executor-memory or --conf, or give pods with -f{OR_CLUSTER}"
+            ),
+        };
+        Ok((known, subjects))
+    }
+
+    fn described_executors(&self, stdin: impl Read) -> anyhow::Result<Option<Vec<Subject>>> {
         let flags = [
             ("--executor-memory", MEMORY, &self.executor_memory),
             ("--executor-cores", CORES, &self.executor_cores),
@@ -176,20 +206,27 @@ impl PlanArgs {
             .filter_map(|(flag, key, value)| Some(ConfFlag { flag, key, value: value.as_deref()? }))
             .collect();
         if !self.pods.are_given() && flags.is_empty() {
-            bail!(
-                "no executors to plan for: describe one with --executor-memory or --conf, or give pods with -f"
-            );
+            return Ok(None);
         }
-        Ok(self.pods.read(&flags, stdin)?.subjects)
+        Ok(Some(self.pods.read(&flags, stdin)?.subjects))
     }
 
-    fn known_state(&self) -> anyhow::Result<KnownState> {
-        let known = self.state.read(self.described_node())?;
-        ensure!(
-            !known.parts.nodes.is_empty(),
-            "no nodes to plan for: describe one with --node-memory and --node-swap, or give --state with Nodes in it"
-        );
-        Ok(known)
+    async fn running_executors(
+        &self,
+        cluster: &Cluster,
+        notes: &mut Vec<String>,
+    ) -> anyhow::Result<Vec<Subject>> {
+        let namespace = self.pods.namespace();
+        let pods = snapshot::executor_pods(&cluster.client, namespace);
+        let pods = Progress::new("reading the executors").show(pods).await?;
+        if pods.is_empty() {
+            let place = namespace.map_or_else(String::new, |name| format!(" in namespace {name}"));
+            notes.push(format!("No executors run{place}; describe one with --executor-memory or --conf."));
+        }
+        let mut input = Input::new(namespace);
+        input.add_pods(pods, "the cluster");
+        notes.append(&mut input.problems);
+        Ok(input.subjects)
     }
 
     /// The node of `--node-memory` and its like.

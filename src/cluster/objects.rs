@@ -76,6 +76,22 @@ impl Kind {
         }
     }
 
+    /// The API group; empty for core kinds.
+    pub fn api_group(self) -> &'static str {
+        self.api_version().split_once('/').map_or("", |(group, _)| group)
+    }
+
+    /// The kind in URLs and RBAC rules.
+    pub const fn plural(self) -> &'static str {
+        match self {
+            Self::SwapClass => "swapclasses",
+            Self::Node => "nodes",
+            Self::Namespace => "namespaces",
+            Self::LimitRange => "limitranges",
+            Self::ResourceQuota => "resourcequotas",
+        }
+    }
+
     /// Objects of this kind live in namespaces.
     pub const fn is_namespaced(self) -> bool {
         matches!(self, Self::LimitRange | Self::ResourceQuota)

@@ -27,11 +27,13 @@ mod webhook;
 
 // The tests, by subject.
 mod class_selection;
+mod crd;
 mod demo;
 mod density;
 mod harness;
 mod kubelet_oracle;
 mod limit_range_oracle;
+mod live_state;
 mod outage;
 mod proof_oracle;
 mod quantity_oracle;

@@ -52,7 +52,7 @@ impl DensityCurve {
         let before = room.fit(group.before())?.executors;
         let parts = of_namespace(parts, &group.subject.namespace);
         let after = |permille: u64| {
-            let mut node = Node { swap: fraction_ceil(node.memory, permille, 1000), ..node.clone() };
+            let mut node = Node { swap: fraction_ceil(node.memory, permille, 1000), ..Node::clone(node) };
             node.labels.insert(via.evidence_label().to_owned(), permille.to_string());
             let parts = StateParts { nodes: vec![node], ..parts.clone() };
             executors(group, &State::new(parts, settings.clone()), room).unwrap_or(before)

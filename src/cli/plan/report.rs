@@ -7,7 +7,7 @@ use super::fleet::Fleet;
 use super::groups::{Group, Groups};
 use super::notes;
 use crate::cli::pod_input::Subject;
-use crate::cli::state_flags::KnownState;
+use crate::cli::state_source::KnownState;
 use crate::sizing::class::SwapClass;
 use crate::sizing::state::{OPT_OUT, Settings, State, StateParts};
 
@@ -58,13 +58,13 @@ impl Report {
         subjects: Vec<Subject>,
         tried: &Tried,
     ) -> anyhow::Result<Self> {
-        let KnownState { parts, allocatable } = known;
+        let KnownState { parts, allocatable, notes: of_state } = known;
         let classes = tried.names(&parts.classes)?;
         let as_written = parts.classes.clone();
         let parts = rolled_out(parts);
         let state = State::new(parts.clone(), settings.clone());
         let groups = Groups::new(subjects, &classes, &state)?;
-        let mut notes = notes::input(&groups);
+        let input = notes::input(&groups);
         let entry = |(place, group): (usize, Group)| {
             let fleet = Fleet::new(&group, &state, &allocatable);
             Entry { number: place.saturating_add(1), group, fleet, curve: None }
@@ -77,7 +77,9 @@ impl Report {
                 plots = plots.saturating_sub(usize::from(curve.is_some()));
             }
         }
-        notes.splice(0..0, notes::basis(&entries));
+        let mut notes = of_state;
+        notes.extend(notes::basis(&entries));
+        notes.extend(input);
         notes.extend(state.problems().iter().cloned());
         let is_used =
             |class: &&SwapClass| entries.iter().any(|entry| entry.group.decision.class_name == class.name);

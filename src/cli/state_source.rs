@@ -1,0 +1,216 @@
+//! What commands decide from: the live cluster, or files and flags, or these laid over the cluster.
+
+use std::collections::HashSet;
+use std::path::PathBuf;
+
+use anyhow::{anyhow, bail};
+use clap::Args;
+
+use super::node_flag::{self, NodeFlag};
+use super::progress::Progress;
+use crate::cluster::allocatable::{AllocatableByNode, note_document};
+use crate::cluster::connection::{Cluster, ClusterFlags, NO_CLUSTER};
+use crate::cluster::{snapshot, state_files};
+use crate::sizing::limit_range::LimitRange;
+use crate::sizing::nodes::TaintPattern;
+use crate::sizing::state::{ResourceQuota, Settings, StateParts};
+
+/// The flags of commands that decide as the webhook does.
+#[derive(Args, Clone, Debug, Default)]
+pub struct StateFlags {
+    /// File or directory with SwapClasses, Nodes, Namespaces, LimitRanges and ResourceQuotas (YAML or JSON as kubectl
+    /// prints them), instead of the cluster; repeatable
+    #[arg(long, value_name = "PATH", value_delimiter = ',')]
+    state: Vec<PathBuf>,
+    /// A node, which counts as evidence for its swap; repeatable. Added to the nodes of --state
+    #[arg(long, value_name = "memory=64Gi,swap=32Gi", value_parser = NodeFlag::parse)]
+    node: Vec<NodeFlag>,
+    /// A RuntimeClass whose pods may be changed, as for serve; repeatable
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    allow_runtime_class: Vec<String>,
+    /// A taint key that never rules out a node (KEY, PREFIX* or *SUFFIX), as for serve; repeatable
+    #[arg(long, value_name = "KEY", value_delimiter = ',', value_parser = taint_pattern)]
+    transient_taint: Vec<TaintPattern>,
+    #[command(flatten)]
+    cluster: ClusterFlags,
+    /// Ask no cluster, even where there is a kubeconfig
+    #[arg(long, conflicts_with_all = ["kubeconfig", "context"], help_heading = "Cluster")]
+    offline: bool,
+}
+
+/// How nodes are written on the command line: for the manuals.
+pub const NODES_MANUAL: &str = "\
+Nodes on the command line: --node memory=64Gi, and separated by commas whatever else is known:
+  swap=32Gi                 its swap; counts as handed out, by every swap backend
+  name=NAME                 [default: node-1, node-2, ...]
+  count=N                   so many of them, NAME-1 to NAME-N
+  label=KEY=VALUE           a label; repeatable
+  taint=KEY=VALUE:EFFECT    a taint, also KEY:EFFECT; repeatable
+  allocatable=60Gi, cpu=16  what it has for pods; plan counts with it, no decision reads it
+
+A node with swap gets the evidence labels of all backends, floor(1000*swap/memory), and every node gets \
+kubernetes.io/hostname and kubernetes.io/os=linux; label= wins over them. So \
+label=spark-swap.io/limited-swap-permille=0 makes a node with swap that its kubelet does not hand out.
+";
+
+/// Which state a command decides from: for the manuals.
+pub const STATE_MANUAL: &str = "\
+What is decided from: the cluster of the kubeconfig, read once. With --state or --node it is not asked, only these \
+count; --kubeconfig or --context beside them ask it all the same, and then what is given replaces what the cluster has \
+of the same kind and name. --offline asks no cluster ever. Without any of it: the built-in class and no nodes.";
+
+const OFFLINE: &str = "with --offline no cluster is asked";
+/// More replaced objects than this are counted, not listed.
+const LISTED_OBJECTS: usize = 5;
+
+/// The state that a command decides from.
+#[derive(Debug, Default)]
+pub struct KnownState {
+    /// What decisions read.
+    pub parts: StateParts,
+    /// `status.allocatable` of the nodes of files and flags.
+    pub allocatable: AllocatableByNode,
+    /// Which cluster it is from, what replaces its objects, and what is wrong with them; empty for files and flags alone.
+    pub notes: Vec<String>,
+}
+
+impl StateFlags {
+    /// With a node that other flags describe.
+    #[must_use]
+    pub fn with_node(mut self, node: Option<NodeFlag>) -> Self {
+        self.node.extend(node);
+        self
+    }
+
+    /// The cluster to ask; `None` where files and flags say everything, or there is no cluster. `is_needed`: something
+    /// else of the command line is about the cluster.
+    ///
+    /// # Errors
+    /// A kubeconfig that cannot be read or lacks what the flags name; no cluster although one is needed.
+    pub async fn cluster(&self, is_needed: bool) -> anyhow::Result<Option<Cluster>> {
+        if self.offline {
+            return if is_needed { bail!("--offline: only a cluster can answer this") } else { Ok(None) };
+        }
+        let says_everything = !self.state.is_empty() || !self.node.is_empty();
+        if says_everything && !is_needed && !self.cluster.is_given() {
+            return Ok(None);
+        }
+        match self.cluster.of_command().await {
+            Ok(None) if is_needed => bail!(NO_CLUSTER),
+            found => found.map_err(|error| anyhow!("{error:#}; {OFFLINE}")),
+        }
+    }
+
+    /// Reads the files and flags, and what [`Self::cluster`] found.
+    ///
+    /// # Errors
+    /// What is wrong with the files and flags, a problem a line; a cluster that does not answer.
+    pub async fn read(&self, cluster: Option<&Cluster>) -> anyhow::Result<KnownState> {
+        let mut known = KnownState::default();
+        let KnownState { parts, allocatable, notes } = &mut known;
+        *parts =
+            state_files::load_and_show(&self.state, &mut |document| note_document(document, allocatable))?;
+        node_flag::add_nodes(&self.node, &mut parts.nodes, allocatable).map_err(anyhow::Error::msg)?;
+        let Some(cluster) = cluster else { return Ok(known) };
+        let live = Progress::new("reading the cluster").show(snapshot::take(&cluster.client)).await;
+        let live = live.map_err(|error| anyhow!("{cluster}: {error:#}; {OFFLINE}"))?;
+        node_flag::check_default_names(&self.node, &live.parts.nodes).map_err(anyhow::Error::msg)?;
+        let replaced = lay_over(live.parts, parts);
+        notes.push(format!("The state is that of {cluster}."));
+        if !replaced.is_empty() {
+            notes.push(format!("--state and --node replace what the cluster has: {}.", listed(&replaced)));
+        }
+        notes.extend(live.problems);
+        Ok(known)
+    }
+
+    /// What `serve` would be told.
+    pub fn settings(&self) -> Settings {
+        Settings {
+            allowed_runtime_classes: self.allow_runtime_class.clone(),
+            transient_taints: self.transient_taint.clone(),
+        }
+    }
+}
+
+/// Adds the objects of a cluster that are not given; the others are named: `Node a`, `LimitRange etl/limits`.
+fn lay_over(of_cluster: StateParts, given: &mut StateParts) -> Vec<String> {
+    let mut replaced = Vec::new();
+    let StateParts { classes, nodes, namespaces, limit_ranges, quotas } = of_cluster;
+    add_missing("SwapClass", classes, &mut given.classes, |class| class.name.clone(), &mut replaced);
+    add_missing("Node", nodes, &mut given.nodes, |node| node.name.clone(), &mut replaced);
+    add_missing("Namespace", namespaces, &mut given.namespaces, |own| own.name.clone(), &mut replaced);
+    let of_range = |range: &LimitRange| format!("{}/{}", range.namespace, range.name);
+    add_missing("LimitRange", limit_ranges, &mut given.limit_ranges, of_range, &mut replaced);
+    let of_quota = |quota: &ResourceQuota| format!("{}/{}", quota.namespace, quota.name);
+    add_missing("ResourceQuota", quotas, &mut given.quotas, of_quota, &mut replaced);
+    replaced
+}
+
+fn add_missing<T>(
+    kind: &str,
+    of_cluster: Vec<T>,
+    given: &mut Vec<T>,
+    name: impl Fn(&T) -> String,
+    replaced: &mut Vec<String>,
+) {
+    let names: HashSet<String> = given.iter().map(&name).collect();
+    for object in of_cluster {
+        let name = name(&object);
+        if names.contains(&name) {
+            replaced.push(format!("{kind} {name}"));
+        } else {
+            given.push(object);
+        }
+    }
+}
+
+fn listed(objects: &[String]) -> String {
+    let shown: Vec<&str> = objects.iter().take(LISTED_OBJECTS).map(String::as_str).collect();
+    match objects.len().saturating_sub(LISTED_OBJECTS) {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
+}
+
+fn taint_pattern(text: &str) -> Result<TaintPattern, String> {
+    TaintPattern::new(text).ok_or_else(|| "write a taint key, PREFIX* or *SUFFIX".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sizing::state::Namespace;
+
+    fn parts(objects: &[(&str, &str)]) -> StateParts {
+        let labels = |value: &str| [("from".to_owned(), value.to_owned())].into();
+        let namespaces =
+            objects.iter().map(|(name, from)| Namespace { name: (*name).to_owned(), labels: labels(from) });
+        let range = |namespace: &str| LimitRange {
+            namespace: namespace.to_owned(),
+            name: "limits".to_owned(),
+            items: Vec::new(),
+        };
+        StateParts {
+            namespaces: namespaces.collect(),
+            limit_ranges: objects.iter().map(|(name, _)| range(name)).collect(),
+            ..StateParts::default()
+        }
+    }
+
+    #[test]
+    fn what_is_given_replaces_what_the_cluster_has_of_the_same_kind_and_name() {
+        let mut known = parts(&[("b", "file"), ("c", "file")]);
+        let replaced = lay_over(parts(&[("a", "cluster"), ("b", "cluster")]), &mut known);
+        let from: Vec<(&str, &str)> =
+            known.namespaces.iter().map(|one| (one.name.as_str(), one.labels["from"].as_str())).collect();
+        assert_eq!(from, [("b", "file"), ("c", "file"), ("a", "cluster")]);
+        assert_eq!(replaced, ["Namespace b", "LimitRange b/limits"]);
+    }
+
+    #[test]
+    fn many_objects_are_counted() {
+        let objects: Vec<String> = (1..=7).map(|number| format!("Node {number}")).collect();
+        assert_eq!(listed(&objects), "Node 1, Node 2, Node 3, Node 4, Node 5 and 2 more");
+    }
+}

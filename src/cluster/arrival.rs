@@ -1,0 +1,154 @@
+//! Objects as they arrive from the API server, reduced while they are decoded: what no decision reads (managedFields,
+//! annotations, images, conditions) is skipped without ever being kept.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::Resource;
+use kube::core::DynamicResourceScope;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
+
+use super::objects::Kind;
+
+/// A Node, Namespace, LimitRange or ResourceQuota with what decisions read of it.
+#[derive(Clone, Debug)]
+pub struct Arrival {
+    /// Only `name`, `namespace` and `resourceVersion`.
+    metadata: ObjectMeta,
+    /// As [`super::objects::Object::read`] wants it.
+    pub object: Value,
+}
+
+/// What is decoded. Values of any shape pass: a single odd object must not stop a whole list.
+#[derive(Deserialize, Serialize)]
+struct Wire {
+    metadata: Metadata,
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    spec: Value,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<Status>,
+}
+
+#[derive(Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Metadata {
+    name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    namespace: Option<String>,
+    labels: Option<BTreeMap<String, String>>,
+    #[serde(skip_serializing)]
+    resource_version: Option<String>,
+}
+
+/// Of a Node; other kinds have none of it.
+#[derive(Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Status {
+    capacity: Option<Capacity>,
+    node_info: Option<NodeInfo>,
+}
+
+#[derive(Deserialize, Serialize)]
+struct Capacity {
+    #[serde(default)]
+    memory: Value,
+}
+
+#[derive(Deserialize, Serialize)]
+struct NodeInfo {
+    #[serde(default)]
+    swap: Value,
+}
+
+impl<'de> Deserialize<'de> for Arrival {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut wire = Wire::deserialize(deserializer)?;
+        let metadata = ObjectMeta {
+            name: wire.metadata.name.clone(),
+            namespace: wire.metadata.namespace.clone(),
+            resource_version: wire.metadata.resource_version.take(),
+            ..ObjectMeta::default()
+        };
+        let object = serde_json::to_value(wire).map_err(serde::de::Error::custom)?;
+        Ok(Self { metadata, object })
+    }
+}
+
+/// The kind is known to the list or watch that the object is from.
+impl Resource for Arrival {
+    type DynamicType = Kind;
+    type Scope = DynamicResourceScope;
+
+    fn kind(kind: &Kind) -> Cow<'_, str> {
+        kind.as_str().into()
+    }
+
+    fn group(kind: &Kind) -> Cow<'_, str> {
+        kind.api_group().into()
+    }
+
+    fn version(kind: &Kind) -> Cow<'_, str> {
+        kind.api_version().rsplit('/').next().unwrap_or_default().into()
+    }
+
+    fn plural(kind: &Kind) -> Cow<'_, str> {
+        kind.plural().into()
+    }
+
+    fn meta(&self) -> &ObjectMeta {
+        &self.metadata
+    }
+
+    fn meta_mut(&mut self) -> &mut ObjectMeta {
+        &mut self.metadata
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::cluster::objects::Object;
+
+    #[test]
+    fn of_a_node_only_what_decisions_read_is_kept() {
+        let node = json!({
+            "metadata": {
+                "name": "a", "uid": "1", "resourceVersion": "7", "labels": {"pool": "x"},
+                "annotations": {"much": "text"}, "managedFields": [{"manager": "kubelet", "fieldsV1": {"f:status": {}}}],
+            },
+            "spec": {"taints": [{"key": "t", "effect": "NoSchedule"}]},
+            "status": {
+                "capacity": {"memory": "64Gi", "cpu": "8"}, "images": [{"names": ["i"], "sizeBytes": 1}],
+                "conditions": [{"type": "Ready"}], "nodeInfo": {"swap": {"capacity": 1024}, "bootID": "b"},
+            },
+        });
+        let arrival: Arrival = serde_json::from_value(node.clone()).unwrap();
+        assert_eq!(arrival.metadata.resource_version.as_deref(), Some("7"));
+        assert_eq!(
+            arrival.object,
+            json!({
+                "metadata": {"name": "a", "labels": {"pool": "x"}},
+                "spec": {"taints": [{"key": "t", "effect": "NoSchedule"}]},
+                "status": {"capacity": {"memory": "64Gi"}, "nodeInfo": {"swap": {"capacity": 1024}}},
+            })
+        );
+        let read = |object| format!("{:?}", Object::read(Kind::Node, object).unwrap());
+        assert_eq!(read(&arrival.object), read(&node));
+    }
+
+    #[test]
+    fn an_odd_object_is_passed_on_and_not_an_error_of_its_list() {
+        for odd in [
+            json!({"metadata": {}}),
+            json!({"metadata": {"name": "a"}, "spec": 5, "status": null}),
+            json!({"metadata": {"name": "a", "labels": null}, "status": {"capacity": null, "nodeInfo": null}}),
+            json!({"metadata": {"name": "a"}, "status": {"capacity": {"memory": 5}, "nodeInfo": {"swap": "x"}}}),
+        ] {
+            serde_json::from_value::<Arrival>(odd.clone()).unwrap_or_else(|error| panic!("{odd}: {error}"));
+        }
+    }
+}
