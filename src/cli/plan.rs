@@ -35,8 +35,9 @@ use svg_plot::Titled;
 
 /// Plan for a fleet: how many executors fit each kind of node before and after, and what that asks of memory and swap.
 ///
-/// Takes executors (pods, or the conf of a spark-submit) and nodes, and decides about each executor as the webhook does.
-/// Executors that are decided about alike count as one group, nodes of the same memory and swap as one kind.
+/// Decides as the webhook does about every executor that runs in the cluster, or about those that are given as pods or as
+/// the conf of a spark-submit. Executors that are decided about alike are one group, nodes of the same memory and swap are
+/// one kind.
 #[derive(Args, Debug)]
 #[command(after_long_help = format!("{MANUAL}\n{STATE_MANUAL}\n\n{NODES_MANUAL}\n{EXAMPLES}"))]
 pub struct PlanArgs {
@@ -105,11 +106,11 @@ The second has a line for each kind of node, full of these executors and of noth
   WRITE RATE  what the swap device must write each second to take that peak within 60 s; a disk that
               is slower stalls executors until their driver gives them up
 
-The plot shows AFTER for other sizes of swap on the most common kind of node. It is drawn for up to three groups; where
+The plot shows AFTER for other sizes of swap on the most common kind of node. It is drawn for up to three groups; where \
 there are more, for the largest. -o wide adds columns.
 
-A running executor that carries a plan counts with what it was received with, and is planned anew. A class that only
-audits or is rolled out in part is shown as if it were not.
+A running executor counts as it was received: without spec.nodeName, and without the plan that it may carry. A class \
+that only audits or is rolled out in part is shown as if it were not.
 
 Output for programs (-o json, -o yaml): sizes are bytes. Members are only ever added:
   executors   [{pod: {from, namespace, name}, pods, class, reason, bound, request: {from, to},
@@ -132,12 +133,17 @@ Examples:
       --executor-memory 8g --executor-cores 2 --conf spark.executor.memoryOverhead=2g \\
       --state examples/classes --all-classes
 
-  # The executors of a cluster on its nodes, as an image
+  # The executors that run in the cluster, as its classes have it; then all of them under the class batch
+  spark-swap plan
+  spark-swap plan --class batch -o wide
+
+  # A class that is not applied yet, on the executors of a namespace of the cluster
+  spark-swap plan --state new-class.yaml --class new --context production -n etl
+
+  # Without a cluster, as an image; and how many more executors that is
   kubectl get swapclasses,nodes,namespaces,limitranges,resourcequotas -A -o yaml > cluster.yaml
   kubectl get pods -A -l spark-role=executor -o json > executors.json
   spark-swap plan -f executors.json --state cluster.yaml --svg density.svg
-
-  # How many more executors is that?
   spark-swap plan -f executors.json --state cluster.yaml -o json |
       jq '[.executors[].room | .after - .before] | add'
 

@@ -1,7 +1,6 @@
 //! How many executors fit a node of a given memory, for every ratio of swap to memory: each point is a decision about a
 //! node that is made for it.
 
-use super::fit::{PodRequest, Room};
 use super::fleet::{Fleet, Row};
 use super::groups::Group;
 use crate::admission::decision::decide;
@@ -51,11 +50,14 @@ impl DensityCurve {
         let room = row.room();
         let before = room.fit(group.before())?.executors;
         let parts = of_namespace(parts, &group.subject.namespace);
+        let request = review::read(&group.subject.review).ok()?;
         let after = |permille: u64| {
             let mut node = Node { swap: fraction_ceil(node.memory, permille, 1000), ..Node::clone(node) };
             node.labels.insert(via.evidence_label().to_owned(), permille.to_string());
             let parts = StateParts { nodes: vec![node], ..parts.clone() };
-            executors(group, &State::new(parts, settings.clone()), room).unwrap_or(before)
+            let plan = decide(&request, &State::new(parts, settings.clone())).plan;
+            let fit = plan.and_then(|plan| room.fit(group.with_request(plan.request.to)));
+            fit.map_or(before, |fit| fit.executors)
         };
         let points: Vec<_> =
             (0..=LARGEST_PERMILLE).step_by(STEP).map(|permille| (permille, after(permille))).collect();
@@ -92,13 +94,4 @@ fn of_namespace(parts: &StateParts, name: &str) -> StateParts {
         limit_ranges: limit_ranges.iter().filter(|range| range.namespace == name).cloned().collect(),
         quotas: quotas.iter().filter(|quota| quota.namespace == name).cloned().collect(),
     }
-}
-
-/// How many executors of the group fit a node of this state; `None` where they are left alone.
-fn executors(group: &Group, state: &State, room: Room) -> Option<u64> {
-    let request = review::read(&group.subject.review).ok()?;
-    let plan = decide(&request, state).plan?;
-    let memory = group.resources.reserved_memory(plan.request.to)?;
-    let fit = room.fit(PodRequest { memory, ..group.before() })?;
-    Some(fit.executors)
 }

@@ -130,7 +130,8 @@ impl Group {
         self.with_request(total).memory
     }
 
-    fn with_request(&self, request: u64) -> PodRequest {
+    /// What is reserved for such a pod with this request on its Spark container.
+    pub fn with_request(&self, request: u64) -> PodRequest {
         PodRequest {
             memory: self.resources.reserved_memory(request).unwrap_or(u64::MAX),
             cpu_millis: self.resources.reserved_cpu().and_then(millis).unwrap_or(0),

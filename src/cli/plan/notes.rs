@@ -6,6 +6,7 @@ use super::fleet::Row;
 use super::groups::Groups;
 use super::report::Entry;
 use crate::sizing::class::{Enforcement, SwapClass};
+use crate::sizing::plan::Plan;
 
 /// How executors were counted.
 pub fn basis(entries: &[Entry]) -> Vec<String> {
@@ -18,13 +19,13 @@ pub fn basis(entries: &[Entry]) -> Vec<String> {
     let into = match unknown {
         0 => "into what a node has for pods (status.allocatable)",
         _ if unknown == all => {
-            "into all memory of a node: what it has for pods (status.allocatable) is not known, and is less"
+            "into all memory of a node, for what it has for pods (status.allocatable) is not known and less"
         }
         _ => {
             "into what a node has for pods (status.allocatable), where that is known; else into all its memory"
         }
     };
-    let mut notes = vec![format!("Executors are counted {into}. Nothing else is counted on the nodes.")];
+    let mut notes = vec![format!("Executors are counted {into}; as if nothing else ran there.")];
     let wants_cpu = |entry: &Entry| entry.group.before().cpu_millis > 0;
     if rows().any(|(entry, row)| row.allocatable.cpu_millis.is_none() && wants_cpu(entry)) {
         notes.push("Where the cpu of a node is not known, it counts as enough.".to_owned());
@@ -69,7 +70,11 @@ pub fn class(class: &SwapClass) -> Vec<String> {
 /// About one group under one class.
 pub fn entry(entry: &Entry) -> Vec<String> {
     let number = entry.number;
-    let mut notes: Vec<String> = entry.group.subject.notes.clone();
+    let mut notes = Vec::new();
+    if entry.group.subject.memory.is_some() {
+        // How a conf was read. Of pods it is only told that spec.nodeName does not count, as it never does here.
+        notes.extend(entry.group.subject.notes.iter().cloned());
+    }
     notes.extend(entry.group.decision.warnings());
     let (Some(plan), Some(class)) = (entry.group.plan(), entry.group.class()) else {
         let reason = entry.group.decision.reason;
@@ -80,9 +85,7 @@ pub fn entry(entry: &Entry) -> Vec<String> {
         notes.push(format!("{} instead of {}: {}", plan.strategy, class.strategy, plan.bound.text()));
     }
     notes.extend(full_early(entry));
-    if plan.is_pinned {
-        notes.extend(kept_out(entry, class, plan.needed_permille));
-    }
+    notes.extend(kept_out(entry, class, plan));
     notes.extend(unproven(entry, class));
     if plan.is_pinned {
         notes.extend(templates(entry, class, plan.needed_permille));
@@ -111,19 +114,21 @@ fn full_early(entry: &Entry) -> Vec<String> {
         .collect()
 }
 
-/// Nodes that ran these executors and run them no more.
-fn kept_out(entry: &Entry, class: &SwapClass, needed_permille: u64) -> Option<String> {
-    let lost: Vec<&Row> =
-        entry.fleet.rows.iter().filter(|row| row.before.is_some() && row.after.is_none()).collect();
-    let room = lost.iter().map(|row| row.before.map_or(0, |fit| fit.executors.saturating_mul(row.count)));
+/// Nodes that took these executors and take them no more.
+fn kept_out(entry: &Entry, class: &SwapClass, plan: &Plan) -> Option<String> {
+    let is_lost = |row: &&Row| row.before.is_some() && row.after.is_none();
+    let lost = || entry.fleet.rows.iter().filter(is_lost);
+    let room = lost().map(|row| row.before.map_or(0, |fit| fit.executors.saturating_mul(row.count)));
     let room = room.fold(0, u64::saturating_add);
-    if lost.is_empty() {
-        return None;
-    }
-    let nodes = counted(sum(lost.into_iter()), "node", "nodes");
+    let nodes = Some(sum(lost())).filter(|count| *count > 0).map(|count| counted(count, "node", "nodes"))?;
     let label = class.swap.via.evidence_label();
+    let selector = (!class.nodes.selector.is_empty()).then(|| "nodes.selector".to_owned());
+    let pin = plan.is_pinned.then(|| format!("the label {label} of {} or more", plan.needed_permille));
+    let wants: Vec<String> = selector.into_iter().chain(pin).collect();
     Some(format!(
-        "{nodes} with room for {room} of them take none any more: the plan confines them to nodes with the label {label} of {needed_permille} or more"
+        "{nodes} with room for {room} of them take none any more: class {} wants {}",
+        class.name,
+        wants.join(" and ")
     ))
 }
 

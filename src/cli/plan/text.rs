@@ -116,7 +116,7 @@ fn nodes(report: &Report, is_wide: bool) -> String {
 fn node(entry: &Entry, row: &Row, is_wide: bool) -> Vec<String> {
     let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
     let executors = |fit: Option<Fit>| or_dash(fit.map(|fit| fit.executors.to_string()));
-    let full_by = row.after.or(row.before).map(|fit| fit.full_by.to_string().to_lowercase());
+    let full_by = row.after.map(|fit| fit.full_by.to_string().to_lowercase());
     let rate = row.load.write_rate().map(|rate| format!("{} MB/s", rate.div_ceil(MEGABYTE)));
     let mut cells = vec![
         entry.number.to_string(),
@@ -147,7 +147,11 @@ fn plot(entry: &Entry) -> String {
     let percent = |permille: u64| permille.checked_div(10).unwrap_or(0);
     let mut text = format!("\n{}\n\n{}", title(entry), terminal_plot::draw(curve));
     let own = percent(curve.own_permille);
-    text.extend(["  line: after; dots: before; upright: swap of this node, ", &own.to_string(), " %\n"]);
+    text.extend([
+        "  line: after, were all nodes alike; dots: before; upright: swap of this node, ",
+        &own.to_string(),
+        " %\n",
+    ]);
     let steps: Vec<String> = curve
         .steps()
         .iter()
