@@ -211,7 +211,7 @@ impl Drop for Webhook<'_> {
 }
 
 /// The binary under test, or another build of it that `SPARK_SWAP_BIN` names.
-fn program() -> OsString {
+pub(crate) fn program() -> OsString {
     std::env::var_os("SPARK_SWAP_BIN").unwrap_or_else(|| env!("CARGO_BIN_EXE_spark-swap").into())
 }
 
