@@ -11,10 +11,12 @@ pub mod java_properties;
 pub mod live_pod;
 pub mod manifests;
 pub mod node_flag;
+pub mod plan;
 pub mod pod_flags;
 pub mod pod_input;
 pub mod pod_shape;
 pub mod progress;
+pub mod sentences;
 pub mod serve;
 pub mod sizes;
 pub mod spark_conf;
@@ -52,6 +54,7 @@ Exit codes:
 enum Command {
     Serve(Box<serve::Serve>),
     Explain(Box<explain::ExplainArgs>),
+    Plan(Box<plan::PlanArgs>),
     Manifests(manifests::Manifests),
     Certs(certs::Certs),
 }
@@ -64,6 +67,8 @@ pub fn main() -> ExitCode {
     let result = match parse().command {
         Command::Serve(serve) => serve.run(),
         Command::Explain(args) => explain::run(&args, io::stdin(), &mut io::stdout())
+            .map_err(|error| Failure::BadInput(format!("{error:#}"))),
+        Command::Plan(args) => plan::run(&args, io::stdin(), &mut io::stdout())
             .map_err(|error| Failure::BadInput(format!("{error:#}"))),
         Command::Manifests(manifests) => manifests.run(),
         Command::Certs(certs) => certs.run(),

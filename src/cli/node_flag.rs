@@ -7,7 +7,7 @@ use crate::sizing::class::Backend;
 use crate::sizing::label_syntax::{check_dns_subdomain, check_label_key, check_label_value};
 use crate::sizing::nodes::Node;
 use crate::sizing::placement::Taint;
-use crate::sizing::quantity::Quantity;
+use crate::sizing::quantity::{Quantity, QuantityError};
 
 /// One `--node`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +29,11 @@ pub const FORMAT: &str = "memory=64Gi[,swap=32Gi][,name=NAME][,count=N][,label=K
 const MOST_NODES: u64 = 100_000;
 
 impl NodeFlag {
+    /// Nodes of which no more is known than this; sizes in bytes.
+    pub fn plain(memory: u64, swap: u64, count: u64, allocatable: Allocatable) -> Self {
+        Self { memory, swap, name: None, count, labels: BTreeMap::new(), taints: Vec::new(), allocatable }
+    }
+
     /// Reads the value of a `--node`.
     ///
     /// # Errors
@@ -120,30 +125,26 @@ struct Fields {
 
 impl Fields {
     fn set(&mut self, key: &str, value: &str) -> Result<(), String> {
+        let at_key = |problem: String| format!("{key}={value}: {problem}");
         match key {
-            "memory" => once(&mut self.memory, key, bytes(key, value)?),
-            "swap" => once(&mut self.swap, key, bytes(key, value)?),
+            "memory" => once(&mut self.memory, key, bytes(value).map_err(at_key)?),
+            "swap" => once(&mut self.swap, key, bytes(value).map_err(at_key)?),
             "name" => {
-                check_dns_subdomain(value).map_err(|problem| format!("name={value}: {problem}"))?;
+                check_dns_subdomain(value).map_err(|problem| at_key(problem.to_owned()))?;
                 once(&mut self.name, key, value.to_owned())
             }
-            "count" => {
-                let count = value.parse().ok().filter(|count| (1..=MOST_NODES).contains(count));
-                let count =
-                    count.ok_or_else(|| format!("count={value}: is not a number from 1 to {MOST_NODES}"))?;
-                once(&mut self.count, key, count)
-            }
+            "count" => once(&mut self.count, key, count(value).map_err(at_key)?),
             "label" => {
-                let (name, text) = label(value).map_err(|problem| format!("label={value}: {problem}"))?;
+                let (name, text) = label(value).map_err(at_key)?;
                 let known = self.labels.insert(name.clone(), text);
                 known.map_or(Ok(()), |_| Err(format!("label {name} is given twice")))
             }
             "taint" => {
-                self.taints.push(taint(value).map_err(|problem| format!("taint={value}: {problem}"))?);
+                self.taints.push(taint(value).map_err(at_key)?);
                 Ok(())
             }
-            "allocatable" => once(&mut self.allocatable.memory, key, bytes(key, value)?),
-            "cpu" => once(&mut self.allocatable.cpu_millis, key, cores(key, value)?),
+            "allocatable" => once(&mut self.allocatable.memory, key, bytes(value).map_err(at_key)?),
+            "cpu" => once(&mut self.allocatable.cpu_millis, key, cpu_millis(value).map_err(at_key)?),
             _ => Err(format!("{key:?} is not known; write {FORMAT}")),
         }
     }
@@ -156,14 +157,31 @@ fn once<T>(field: &mut Option<T>, key: &str, value: T) -> Result<(), String> {
     }
 }
 
-fn bytes(key: &str, value: &str) -> Result<u64, String> {
-    let quantity: Quantity = value.parse().map_err(|error| format!("{key}={value}: {error}"))?;
-    quantity.bytes().ok_or_else(|| format!("{key}={value}: is negative"))
+/// A quantity of bytes.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn bytes(text: &str) -> Result<u64, String> {
+    let quantity: Quantity = text.parse().map_err(|error: QuantityError| error.to_string())?;
+    quantity.bytes().ok_or_else(|| "is negative".to_owned())
 }
 
-fn cores(key: &str, value: &str) -> Result<u64, String> {
-    let quantity: Quantity = value.parse().map_err(|error| format!("{key}={value}: {error}"))?;
-    millis(quantity).ok_or_else(|| format!("{key}={value}: is negative"))
+/// A quantity of cpu, in thousandths of a core.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn cpu_millis(text: &str) -> Result<u64, String> {
+    let quantity: Quantity = text.parse().map_err(|error: QuantityError| error.to_string())?;
+    millis(quantity).ok_or_else(|| "is negative".to_owned())
+}
+
+/// A number of nodes.
+///
+/// # Errors
+/// It is not one, or too large.
+pub fn count(text: &str) -> Result<u64, String> {
+    let count = text.parse().ok().filter(|count| (1..=MOST_NODES).contains(count));
+    count.ok_or_else(|| format!("is not a number from 1 to {MOST_NODES}"))
 }
 
 fn label(text: &str) -> Result<(String, String), String> {

@@ -78,6 +78,13 @@ pub struct KnownState {
 }
 
 impl StateFlags {
+    /// With a node that other flags describe.
+    #[must_use]
+    pub fn with_node(mut self, node: Option<NodeFlag>) -> Self {
+        self.node.extend(node);
+        self
+    }
+
     /// The cluster to ask; `None` where files and flags say everything, or there is no cluster.
     ///
     /// # Errors

@@ -29,6 +29,15 @@ impl Table {
 
     /// The table, every line indented by two spaces and without spaces at its end.
     pub fn render(&self) -> String {
+        self.indented(2)
+    }
+
+    /// The table as kubectl prints lists: from the left margin on. The first row holds the titles.
+    pub fn listing(&self) -> String {
+        self.indented(0)
+    }
+
+    fn indented(&self, indent: usize) -> String {
         let columns = self.rows.iter().map(Vec::len).max().unwrap_or(0);
         let widths: Vec<usize> = (0..columns).map(|column| self.width(column)).collect();
         let mut text = String::new();
@@ -36,7 +45,7 @@ impl Table {
             let mut line = String::new();
             for (column, (cell, width)) in row.iter().zip(&widths).enumerate() {
                 let padding = " ".repeat(width.saturating_sub(cell.chars().count()));
-                line.push_str("  ");
+                line.push_str(&" ".repeat(if column == 0 { indent } else { 2 }));
                 match self.alignment.get(column) {
                     Some(Align::Right) => line.extend([padding.as_str(), cell]),
                     Some(Align::Left) | None => line.extend([cell, padding.as_str()]),

@@ -3,8 +3,15 @@
 
 use std::collections::HashMap;
 
+use anyhow::anyhow;
+use kube::Client;
+use kube::api::{Api, ApiResource, GroupVersionKind};
+use kube::core::{NotUsed, Object};
+use serde::Deserialize;
 use serde_json::Value;
 
+use super::connection::cause;
+use super::snapshot::list_all;
 use crate::sizing::field_values::quantity;
 use crate::sizing::quantity::Quantity;
 
@@ -21,6 +28,29 @@ pub struct Allocatable {
 
 /// By the node's name.
 pub type AllocatableByNode = HashMap<String, Allocatable>;
+
+/// Of every node of a cluster.
+///
+/// # Errors
+/// The API server cannot be reached, or the user may not list nodes.
+pub async fn list(client: &Client) -> anyhow::Result<AllocatableByNode> {
+    let resource = ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk("", "v1", "Node"), "nodes");
+    let nodes: Api<Object<NotUsed, Status>> = Api::all_with(client.clone(), &resource);
+    let nodes = list_all(&nodes, None).await.map_err(|error| anyhow!("listing nodes: {}", cause(&error)))?;
+    let read = |node: Object<NotUsed, Status>| {
+        let Status { allocatable, capacity } = node.status.unwrap_or_default();
+        (node.metadata.name.unwrap_or_default(), Allocatable::of(&allocatable, &capacity))
+    };
+    Ok(nodes.into_iter().map(read).collect())
+}
+
+/// Of a Node's status what is read; the rest, images above all, is not kept.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+struct Status {
+    allocatable: Value,
+    capacity: Value,
+}
 
 /// Notes the nodes of a document that holds an object or a list of objects. What cannot be read is not known.
 pub fn note_document(document: &Value, nodes: &mut AllocatableByNode) {
@@ -43,15 +73,18 @@ fn note(object: &Value, kind_of_items: Option<&str>, nodes: &mut AllocatableByNo
 }
 
 impl Allocatable {
-    /// Of a Node as the API server has it. Capacity stands in for cpu and pods that are missing: it is no less.
+    /// Of a Node as the API server has it.
     pub fn read(node: &Value) -> Self {
-        let amount = |path: &str| node.pointer(path).and_then(|value| quantity(value).ok());
-        let or_capacity = |name: &str| {
-            amount(&format!("/status/allocatable/{name}"))
-                .or_else(|| amount(&format!("/status/capacity/{name}")))
-        };
+        let of = |path| node.pointer(path).unwrap_or(&Value::Null);
+        Self::of(of("/status/allocatable"), of("/status/capacity"))
+    }
+
+    /// Capacity stands in for cpu and pods that are missing: it is no less.
+    fn of(allocatable: &Value, capacity: &Value) -> Self {
+        let amount = |list: &Value, name| list.get(name).and_then(|value| quantity(value).ok());
+        let or_capacity = |name| amount(allocatable, name).or_else(|| amount(capacity, name));
         Self {
-            memory: amount("/status/allocatable/memory").and_then(Quantity::bytes),
+            memory: amount(allocatable, "memory").and_then(Quantity::bytes),
             cpu_millis: or_capacity("cpu").and_then(millis),
             pods: or_capacity("pods").and_then(Quantity::bytes),
         }

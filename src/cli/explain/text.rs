@@ -8,6 +8,7 @@ use super::{Explained, arithmetic, before_after, in_cluster, node_text};
 use crate::admission::class_choice::{NamedBy, named};
 use crate::admission::operation::Operation;
 use crate::cli::pod_input::Input;
+use crate::cli::sentences;
 use crate::cli::sizes::{both, ratio};
 use crate::cli::table::{Align, Table};
 use crate::sizing::class::{Strategy, SwapClass};
@@ -111,24 +112,8 @@ fn section(text: &mut String, title: &str, body: &str) {
     }
 }
 
-/// Sentences, indented, each on lines of its own.
 fn lines(sentences: impl IntoIterator<Item = String>) -> String {
-    let mut text = String::new();
-    for sentence in sentences {
-        let mut width = 0_usize;
-        for word in OneLine(&sentence).to_string().split(' ').filter(|word| !word.is_empty()) {
-            let with_word = width.saturating_add(word.chars().count()).saturating_add(1);
-            let separator = match width {
-                0 => "  ",
-                _ if with_word <= LONGEST_LINE => " ",
-                _ => "\n    ",
-            };
-            width = if separator == " " { with_word } else { word.chars().count() };
-            text.extend([separator, word]);
-        }
-        text.push_str(if width == 0 { "" } else { "\n" });
-    }
-    text
+    sentences::lines(sentences, LONGEST_LINE)
 }
 
 fn heading(explained: &Explained<'_>) -> String {
