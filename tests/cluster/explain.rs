@@ -26,7 +26,7 @@ struct Scene<'a> {
     dir: TempDir,
 }
 
-impl<'a> Scene<'a> {
+impl Scene<'_> {
     fn new(prefix: &str) -> Self {
         let cluster = ControlPlane::shared();
         cluster.install_swap_classes();

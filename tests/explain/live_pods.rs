@@ -152,7 +152,9 @@ fn an_annotation_that_is_no_plan_is_no_obstacle() {
     let pod = stored(executor_with(&changes), "Burstable");
     let shown = explain_pod(&pod, None, &NODE);
     assert!(shown.contains("The annotation is not a plan."), "{shown}");
-    assert!(shown.contains("Decided now"), "{shown}");
+    assert!(shown.contains("  plan          unknown: the annotation is not one"), "{shown}");
+    let now = now(&pod, DENSITY, &NODE);
+    assert_eq!((&now["verdict"], &now["causes"]), (&json!("Different"), &json!([])));
 }
 
 #[rstest]

@@ -1,6 +1,7 @@
 //! How a pod that is in a cluster fares there: its node, its QoS class, and the swap it is granted.
 
 use serde::Serialize;
+use serde_json::Value;
 
 use super::Explained;
 use crate::admission::executor::{SparkContainer, is_critical, pod_resources, recognise};
@@ -102,7 +103,10 @@ fn plan(explained: &Explained<'_>) -> String {
         let past = if is_planned_now { format!(": {past}") } else { String::new() };
         return format!("none{past}; what follows would be decided now");
     };
-    let word = |name: &str| plan.get(name).and_then(serde_json::Value::as_str).unwrap_or("unknown");
+    if plan.is_null() {
+        return "unknown: the annotation is not one".to_owned();
+    }
+    let word = |name: &str| plan.get(name).and_then(Value::as_str).unwrap_or("unknown");
     let [enforcement, strategy, class, bound] = ["enforcement", "strategy", "class", "bound"].map(word);
     let fate = match enforcement {
         "Enforce" => "enforced",

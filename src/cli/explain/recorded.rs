@@ -126,6 +126,9 @@ impl<'e> Now<'e> {
 
     /// What has changed since, as far as the plan on the pod tells.
     pub fn causes(&self) -> Vec<String> {
+        if self.recorded.is_null() {
+            return Vec::new();
+        }
         let causes = [self.other_class(), self.changed_class(), self.changed_node()];
         let mut causes: Vec<String> = causes.into_iter().flatten().collect();
         if causes.is_empty() && self.verdict() == Verdict::Different {
