@@ -56,6 +56,16 @@ fn bad_input_is_2_with_a_line_for_each_problem() {
 }
 
 #[test]
+fn a_pod_by_name_without_a_cluster_is_bad_input() {
+    let output = run(&["job-exec-1"], "");
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(
+        String::from_utf8(output.stderr).unwrap(),
+        "error: no cluster: there is no kubeconfig; name one with --kubeconfig or $KUBECONFIG\n"
+    );
+}
+
+#[test]
 fn a_cluster_that_cannot_be_asked_is_named_with_the_way_without_it() {
     let directory = tempfile::tempdir().unwrap();
     // A port that nobody listens on: it is taken, and let go.
