@@ -37,6 +37,11 @@ impl Table {
         self.lines("", "   ")
     }
 
+    /// The table as kubectl prints lists: from the left margin on. The first row holds the titles.
+    pub fn listing(&self) -> String {
+        self.lines("", "  ")
+    }
+
     fn lines(&self, indentation: &str, gap: &str) -> String {
         let columns = self.rows.iter().map(Vec::len).max().unwrap_or(0);
         let widths: Vec<usize> = (0..columns).map(|column| self.width(column)).collect();

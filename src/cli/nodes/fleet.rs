@@ -12,6 +12,7 @@ use super::executors::RunningExecutor;
 use super::readiness::Kubelet;
 use crate::cli::progress;
 use crate::cluster::arrival::Arrival;
+use crate::cluster::connection::cause;
 use crate::cluster::kubelet_config::{self, Unanswered};
 use crate::cluster::objects::{Kind, Object};
 use crate::cluster::{snapshot, state_files};
@@ -178,13 +179,5 @@ impl Fleet {
             facts.kubelet = answer;
         }
         self.forbidden = forbidden.into_inner();
-    }
-}
-
-/// Why a request failed: the API server's own words where it has some.
-pub fn cause(error: &kube::Error) -> String {
-    match error {
-        kube::Error::Api(status) if !status.message.is_empty() => status.message.clone(),
-        error => error.to_string(),
     }
 }

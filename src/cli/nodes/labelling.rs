@@ -7,11 +7,12 @@ use kube::api::{Patch, PatchParams};
 use kube::{Api, Client};
 use serde_json::json;
 
-use super::fleet::{CONCURRENCY, Fleet, cause};
+use super::fleet::{CONCURRENCY, Fleet};
 use super::label::{Change, LABEL, UNREACHABLE};
 use super::{Report, judge, template};
 use crate::cli::progress;
 use crate::cluster::arrival::Arrival;
+use crate::cluster::connection::cause;
 use crate::cluster::objects::Kind;
 use crate::sizing::nodes::Node;
 
