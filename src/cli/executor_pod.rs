@@ -32,6 +32,8 @@ const RESERVED_LABELS: [&str; 6] = [
     "spark-version",
     "spark-exec-resourceprofile-id",
 ];
+/// How many tasks an executor runs at once.
+pub const CORES: &str = "spark.executor.cores";
 const LABELS: &str = "spark.kubernetes.executor.label.";
 const NAMESPACE: &str = "spark.kubernetes.namespace";
 const APP_ID: &str = "spark.app.id";
@@ -216,7 +218,7 @@ fn cores(conf: &SparkConf) -> Result<u32, ConfProblem> {
         Ok(cores) if (1..=2_147_483_647).contains(&cores) => Ok(cores),
         _ => Err("is not a whole number from 1 up".to_owned()),
     };
-    Ok(conf.read("spark.executor.cores", parse)?.unwrap_or(1))
+    Ok(conf.read(CORES, parse)?.unwrap_or(1))
 }
 
 fn resources(conf: &SparkConf, memory: &ExecutorMemory) -> Result<Value, ConfProblem> {

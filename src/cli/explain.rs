@@ -1,60 +1,54 @@
-//! `spark-swap explain`: what happens to an executor and why, without a cluster.
+//! `spark-swap explain`: what happens to an executor and why.
 
 pub mod advice;
 pub mod arithmetic;
 pub mod before_after;
 pub mod cause;
-pub mod input;
+pub mod cluster_pods;
+pub mod in_cluster;
 pub mod node_text;
 pub mod nodes;
 pub mod object;
-pub mod pod_shape;
+pub mod recorded;
 pub mod text;
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{ErrorKind, Read, Write};
-use std::path::{Path, PathBuf};
+use std::io::{Read, Write};
 
-use anyhow::{Context, anyhow, bail, ensure};
+use anyhow::ensure;
 use clap::{ArgGroup, Args, ValueEnum};
 use serde::Serialize;
+use serde_json::Value;
 
-use super::block_on;
-use super::executor_pod::executor_pod;
-use super::spark_conf::SparkConf;
-use super::state_source::{STATE_MANUAL, StateFlags, StateSource};
+use super::pod_flags::PodFlags;
+use super::pod_input::{Input, Subject};
+use super::state_source::{KnownState, NODES_MANUAL, STATE_MANUAL, StateFlags};
+use super::{block_on, write_all};
 use crate::admission::decision::{Decision, decide};
 use crate::admission::pod::Pod;
 use crate::admission::review;
-use crate::cluster::state_files::MAX_FILE_BYTES;
 use crate::sizing::state::State;
-use input::{Input, Subject};
+use cluster_pods::pod_name;
 use object::DecisionObject;
+use recorded::Now;
 
-/// Explain what happens to an executor and why, without a cluster.
+/// Explain what happens to an executor and why.
 ///
-/// Takes pods as kubectl prints them or as Spark posts them (also AdmissionReviews, lists, and StatefulSets,
-/// Deployments, ReplicaSets and Jobs with a pod template), or the conf of a spark-submit, and makes the same decision
-/// as the webhook: with the arithmetic, every bound, the check on every node, and the patch.
+/// Takes pods of the cluster by name, pods as kubectl prints them or as Spark posts them (also AdmissionReviews, lists,
+/// and StatefulSets, Deployments, ReplicaSets and Jobs with a pod template), or the conf of a spark-submit, and makes
+/// the same decision as the webhook: with the arithmetic, every bound, the check on every node, and the patch. Of a pod
+/// that carries a plan it says what was decided, how the pod fares, and what would be decided now. It only reads.
 #[derive(Args, Debug)]
 #[command(
-    after_long_help = format!("{STATE_MANUAL}\n\n{MANUAL}"),
-    group(ArgGroup::new("input").required(true).multiple(true).args(["file", "conf", "properties_file"]))
+    after_long_help = format!("{STATE_MANUAL}\n{NODES_MANUAL}\n{MANUAL}"),
+    group(ArgGroup::new("input").required(true).multiple(true).args(["pod", "file", "conf", "properties_file"]))
 )]
 pub struct ExplainArgs {
-    /// File with pods, YAML or JSON; - is stdin. Repeatable
-    #[arg(short, long, value_name = "FILE", conflicts_with_all = ["conf", "properties_file"])]
-    file: Vec<PathBuf>,
-    /// Spark conf as spark-submit takes it, instead of a pod; repeatable. Explains the executor that Spark would create
-    #[arg(long, value_name = "KEY=VALUE", value_parser = key_value)]
-    conf: Vec<(String, String)>,
-    /// Spark conf from a file such as spark-defaults.conf; --conf wins over it
-    #[arg(long, value_name = "FILE", alias = "conf-file")]
-    properties_file: Option<PathBuf>,
-    /// The namespace [default: the review's or the pod's own, else default]
-    #[arg(short, long, value_name = "NAME")]
-    namespace: Option<String>,
+    /// Pod of the cluster: NAME or pod/NAME, in --namespace or that of the kubeconfig's context; repeatable
+    #[arg(value_name = "POD", value_parser = pod_name, conflicts_with_all = ["file", "conf", "properties_file"])]
+    pod: Vec<String>,
+    #[command(flatten)]
+    pods: PodFlags,
     #[command(flatten)]
     state: StateFlags,
     /// text for people, json or yaml for programs, patch for the JSON patch alone
@@ -72,19 +66,11 @@ enum Output {
 }
 
 const MANUAL: &str = "\
-Nodes on the command line: --node memory=64Gi, and separated by commas whatever else is known:
-  swap=32Gi                 its swap; counts as handed out, by every swap backend
-  name=NAME                 [default: node-1, node-2, ...]
-  count=N                   so many of them, NAME-1 to NAME-N
-  label=KEY=VALUE           a label; repeatable
-  taint=KEY=VALUE:EFFECT    a taint, also KEY:EFFECT; repeatable
-
-A node with swap gets the evidence labels of all backends, floor(1000*swap/memory), and every node gets \
-kubernetes.io/hostname and kubernetes.io/os=linux; label= wins over them. So \
-label=spark-swap.io/limited-swap-permille=0 makes a node with swap that its kubelet does not hand out.
-
-Pods of a running cluster: a pod with a uid is explained without spec.nodeName, which the scheduler set after \
-admission; a pod that carries a plan is shown with it.
+Pods of a cluster, by name or captured with a uid: they are explained without spec.nodeName, which the scheduler set \
+after admission. A plan that such a pod carries is shown, and what would be decided now about the pod as Spark wrote it: \
+sizes, heap, node affinity and annotations of the plan are taken back, and where its class is still there, what the class \
+adds to nodeSelector and tolerations, and -Xmn. What stays: additions of a class that is gone or has changed, and the \
+cpu limit that QoS class Guaranteed added, because the plan does not tell it from the pod's own.
 
 Output for programs (-o json, -o yaml): an object for one pod, a list where the input is a list or holds several \
 documents. Sizes are bytes. Members are only ever added:
@@ -97,6 +83,12 @@ documents. Sizes are bytes. Members are only ever added:
   patch                     RFC 6902
   nodes                     one for each shape: [{name, count, memory, swap, promisedPermille,
                             usablePermille, hasEvidence, eligible, grantedSwap}]
+and only where there is such a thing:
+  recorded                  the plan that the pod carries; null where its annotation is none
+  live                      of a pod in a cluster: {created, phase, qosClass, node, grantedSwap}
+  now                       of such a pod with a plan: {verdict, causes, differences, decision};
+                            verdict is Same, SameSizes, Different or LeftAlone; differences
+                            are [{member, recorded, now}]; decision has the members above
 -o patch prints the patch of one pod, [] where it stays unchanged.
 
 Examples:
@@ -105,13 +97,19 @@ Examples:
       --conf spark.executor.memory=8g \\
       --conf spark.kubernetes.executor.label.spark-swap.io/class=batch
 
-  # Why was this executor left alone?
+  # What was decided about this executor, and what would be decided now?
+  spark-swap explain job-exec-1 -n etl
+
+  # What would a class that is not applied yet make of it?
+  spark-swap explain job-exec-1 -n etl --state batch.yaml
+
+  # The same from captured objects, without a cluster
   kubectl get swapclasses,nodes,namespaces,limitranges,resourcequotas -A -o yaml > cluster.yaml
   kubectl get pod job-exec-1 -o yaml | spark-swap explain -f - --state cluster.yaml
 
   # All executors of a namespace, counted by reason
   kubectl get pods -l spark-role=executor -o json > pods.json
-  spark-swap explain -f pods.json --state cluster.yaml -o json |
+  spark-swap explain -f pods.json -o json |
       jq 'group_by(.reason) | map({(.[0].reason): length}) | add'
 
   # The pod after the webhook
@@ -124,7 +122,7 @@ Examples:
 
 Exit codes:
   0  fine, also when the pod stays unchanged
-  2  bad input; the message says what and where";
+  2  bad input, no such pod, or no answer from the cluster; the message says what and where";
 
 /// A decision with everything that is shown about it.
 #[derive(Clone, Copy, Debug)]
@@ -139,6 +137,10 @@ pub struct Explained<'e> {
     pub notes: &'e [String],
     /// The decision.
     pub decision: &'e Decision,
+    /// The plan that the pod carries.
+    pub recorded: Option<&'e Value>,
+    /// What would be decided now, where the pod is in a cluster and carries a plan.
+    pub now: Option<&'e Now<'e>>,
 }
 
 /// Explains. An error is bad input: exit code 2.
@@ -146,87 +148,19 @@ pub struct Explained<'e> {
 /// # Errors
 /// What is wrong with the input and where, a problem a line.
 pub fn run(args: &ExplainArgs, stdin: impl Read, out: &mut impl Write) -> anyhow::Result<()> {
-    let input = args.input(stdin)?;
-    let StateSource { parts, notes } = block_on(async {
-        let cluster = args.state.cluster(false).await?;
-        args.state.read(cluster.as_ref()).await
+    let from_files = if args.pod.is_empty() { Some(args.pods.read(&[], stdin)?) } else { None };
+    let (input, known) = block_on(async {
+        let Some(input) = from_files else {
+            let cluster = args.state.needed_cluster().await?;
+            let known = args.state.read(Some(&cluster)).await?;
+            return Ok((cluster_pods::read(&cluster, &args.pod, args.pods.namespace()).await?, known));
+        };
+        let cluster = args.state.cluster().await?;
+        Ok((input, args.state.read(cluster.as_ref()).await?))
     })?;
+    let KnownState { parts, notes, .. } = known;
     let state = State::new(parts, args.state.settings());
-    let shown = show(&input, &state, &notes, args.output)?;
-    match out.write_all(shown.as_bytes()).and_then(|()| out.flush()) {
-        // A reader that has seen enough (`| head`) is not an error.
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error).context("stdout"),
-        _ => Ok(()),
-    }
-}
-
-impl ExplainArgs {
-    fn input(&self, mut stdin: impl Read) -> anyhow::Result<Input> {
-        let mut input = Input::new(self.namespace.as_deref());
-        if self.file.is_empty() {
-            let (conf, place) = self.spark_conf(stdin)?;
-            input.add_executor(executor_pod(&conf)?, &place);
-            return Ok(input);
-        }
-        input.is_list = self.file.len() > 1;
-        for path in &self.file {
-            let (name, text) = read(path, &mut stdin)?;
-            input.add_text(&name, &text);
-        }
-        ensure!(input.problems.is_empty(), input.problems.join("\n"));
-        if input.subjects.is_empty() && !input.is_list {
-            let found: Vec<&str> = input.passed_over.keys().map(String::as_str).collect();
-            bail!(
-                "{}: holds no pod, but {}; give a Pod, an AdmissionReview, a list of pods, an object with a pod template, or Spark conf with --conf",
-                name_of(self.file.first()),
-                found.join(", ")
-            );
-        }
-        Ok(input)
-    }
-
-    /// The conf, and where it is from.
-    fn spark_conf(&self, mut stdin: impl Read) -> anyhow::Result<(SparkConf, String)> {
-        let mut places = Vec::new();
-        let mut conf = SparkConf::default();
-        if let Some(path) = &self.properties_file {
-            let (name, text) = read(path, &mut stdin)?;
-            conf = SparkConf::from_properties(&name, &text).map_err(anyhow::Error::msg)?;
-            places.push(name);
-        }
-        for (key, value) in &self.conf {
-            conf.set_flag(key, value);
-        }
-        places.extend((!self.conf.is_empty()).then(|| "--conf".to_owned()));
-        Ok((conf, places.join(" and ")))
-    }
-}
-
-/// Reads a file, or stdin for `-`: its name in messages and its text.
-fn read(path: &Path, stdin: &mut impl Read) -> anyhow::Result<(String, String)> {
-    let name = name_of(Some(path));
-    let mut bytes = Vec::new();
-    let limit = MAX_FILE_BYTES.saturating_add(1);
-    let read = if path == Path::new("-") {
-        stdin.take(limit).read_to_end(&mut bytes)
-    } else {
-        File::open(path).and_then(|file| file.take(limit).read_to_end(&mut bytes))
-    };
-    read.map_err(|error| anyhow!("{name}: {error}"))?;
-    ensure!(
-        u64::try_from(bytes.len()).is_ok_and(|length| length <= MAX_FILE_BYTES),
-        "{name}: is larger than {} MiB",
-        MAX_FILE_BYTES >> 20
-    );
-    match String::from_utf8(bytes) {
-        Ok(text) => Ok((name, text)),
-        Err(error) => bail!("{name}: is not UTF-8 text (byte {})", error.utf8_error().valid_up_to()),
-    }
-}
-
-fn name_of(path: Option<&(impl AsRef<Path> + ?Sized)>) -> String {
-    let name = path.map(|path| path.as_ref().display().to_string());
-    name.filter(|name| name != "-").unwrap_or_else(|| "stdin".to_owned())
+    write_all(out, &show(&input, &state, &notes, args.output)?)
 }
 
 fn show(input: &Input, state: &State, notes: &[String], output: Output) -> anyhow::Result<String> {
@@ -242,8 +176,19 @@ fn show(input: &Input, state: &State, notes: &[String], output: Output) -> anyho
     for subject in &input.subjects {
         let request = review::read(&subject.review)?;
         let decision = decide(&request, state);
-        let explained =
-            Explained { subject, pod: request.object.as_ref(), state, notes, decision: &decision };
+        let pod = request.object.as_ref();
+        let recorded = pod.and_then(recorded::plan_on);
+        let recorded = recorded.as_ref();
+        let explained = Explained { subject, pod, state, notes, decision: &decision, recorded, now: None };
+        let is_live = subject.live.is_some() && decision.is_planned_before();
+        let received = if is_live { recorded::review_without_plan(&subject.review, state) } else { None };
+        let request = received.as_deref().map(review::read).transpose()?;
+        let decision_now = request.as_ref().map(|request| decide(request, state));
+        let now = decision_now.as_ref().zip(recorded).map(|(decision, recorded)| {
+            let pod = request.as_ref().and_then(|request| request.object.as_ref());
+            Now::new(Explained { pod, decision, recorded: None, ..explained }, recorded)
+        });
+        let explained = Explained { now: now.as_ref(), ..explained };
         let count = reasons.entry(decision.reason.as_str()).or_default();
         *count = count.saturating_add(1);
         let object = DecisionObject::new(&explained);
@@ -267,9 +212,4 @@ fn show(input: &Input, state: &State, notes: &[String], output: Output) -> anyho
 
 fn json(value: &impl Serialize) -> anyhow::Result<String> {
     Ok(serde_json::to_string_pretty(value)? + "\n")
-}
-
-fn key_value(text: &str) -> Result<(String, String), String> {
-    let (key, value) = text.split_once('=').ok_or("write KEY=VALUE")?;
-    Ok((key.to_owned(), value.to_owned()))
 }

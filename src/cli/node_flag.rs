@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use crate::cluster::allocatable::{Allocatable, AllocatableByNode, millis};
 use crate::sizing::class::Backend;
 use crate::sizing::label_syntax::{check_dns_subdomain, check_label_key, check_label_value};
+use crate::sizing::labels::Labels;
 use crate::sizing::nodes::Node;
 use crate::sizing::placement::Taint;
-use crate::sizing::quantity::Quantity;
+use crate::sizing::quantity::{Quantity, QuantityError};
 
 /// One `--node`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,15 +21,20 @@ pub struct NodeFlag {
     count: u64,
     labels: BTreeMap<String, String>,
     taints: Vec<Taint>,
+    allocatable: Allocatable,
 }
 
 /// How `--node` is written; the manual.
-pub const FORMAT: &str =
-    "memory=64Gi[,swap=32Gi][,name=NAME][,count=N][,label=KEY=VALUE]...[,taint=KEY[=VALUE]:EFFECT]...";
+pub const FORMAT: &str = "memory=64Gi[,swap=32Gi][,name=NAME][,count=N][,label=KEY=VALUE]...[,taint=KEY[=VALUE]:EFFECT]...[,allocatable=60Gi][,cpu=16]";
 /// More would take long and say nothing more.
 const MOST_NODES: u64 = 100_000;
 
 impl NodeFlag {
+    /// Nodes of which no more is known than this; sizes in bytes.
+    pub fn plain(memory: u64, swap: u64, count: u64, allocatable: Allocatable) -> Self {
+        Self { memory, swap, name: None, count, labels: BTreeMap::new(), taints: Vec::new(), allocatable }
+    }
+
     /// Reads the value of a `--node`.
     ///
     /// # Errors
@@ -42,8 +49,9 @@ impl NodeFlag {
         }
         let memory = fields.memory.filter(|memory| *memory > 0);
         let memory = memory.ok_or_else(|| format!("memory is missing or 0; write {FORMAT}"))?;
-        let Fields { swap, name, count, labels, taints, .. } = fields;
-        Ok(Self { memory, swap: swap.unwrap_or(0), name, count: count.unwrap_or(1), labels, taints })
+        let Fields { swap, name, count, labels, taints, allocatable, .. } = fields;
+        let swap = swap.unwrap_or(0);
+        Ok(Self { memory, swap, name, count: count.unwrap_or(1), labels, taints, allocatable })
     }
 }
 
@@ -51,13 +59,18 @@ impl NodeFlag {
 ///
 /// # Errors
 /// A name that is taken.
-pub fn add_nodes(flags: &[NodeFlag], nodes: &mut Vec<Node>) -> Result<(), String> {
+pub fn add_nodes(
+    flags: &[NodeFlag],
+    nodes: &mut Vec<Node>,
+    allocatable: &mut AllocatableByNode,
+) -> Result<(), String> {
     let mut taken: HashSet<String> = nodes.iter().map(|node| node.name.clone()).collect();
     for (place, flag) in flags.iter().enumerate() {
         for name in names(place, flag) {
             if !taken.insert(name.clone()) {
                 return Err(is_taken(&name));
             }
+            allocatable.insert(name.clone(), flag.allocatable);
             nodes.push(node(flag, name));
         }
     }
@@ -97,7 +110,13 @@ fn node(flag: &NodeFlag, name: String) -> Node {
         labels.extend(Backend::ALL.iter().map(|via| (via.evidence_label().to_owned(), permille.to_string())));
     }
     labels.extend(flag.labels.clone());
-    Node { name, memory: flag.memory, swap: flag.swap, labels, taints: flag.taints.clone() }
+    Node {
+        name,
+        memory: flag.memory,
+        swap: flag.swap,
+        labels: Labels::from_iter(labels),
+        taints: flag.taints.clone(),
+    }
 }
 
 #[derive(Default)]
@@ -108,32 +127,31 @@ struct Fields {
     count: Option<u64>,
     labels: BTreeMap<String, String>,
     taints: Vec<Taint>,
+    allocatable: Allocatable,
 }
 
 impl Fields {
     fn set(&mut self, key: &str, value: &str) -> Result<(), String> {
+        let at_key = |problem: String| format!("{key}={value}: {problem}");
         match key {
-            "memory" => once(&mut self.memory, key, bytes(key, value)?),
-            "swap" => once(&mut self.swap, key, bytes(key, value)?),
+            "memory" => once(&mut self.memory, key, bytes(value).map_err(at_key)?),
+            "swap" => once(&mut self.swap, key, bytes(value).map_err(at_key)?),
             "name" => {
-                check_dns_subdomain(value).map_err(|problem| format!("name={value}: {problem}"))?;
+                check_dns_subdomain(value).map_err(|problem| at_key(problem.to_owned()))?;
                 once(&mut self.name, key, value.to_owned())
             }
-            "count" => {
-                let count = value.parse().ok().filter(|count| (1..=MOST_NODES).contains(count));
-                let count =
-                    count.ok_or_else(|| format!("count={value}: is not a number from 1 to {MOST_NODES}"))?;
-                once(&mut self.count, key, count)
-            }
+            "count" => once(&mut self.count, key, count(value).map_err(at_key)?),
             "label" => {
-                let (name, text) = label(value).map_err(|problem| format!("label={value}: {problem}"))?;
+                let (name, text) = label(value).map_err(at_key)?;
                 let known = self.labels.insert(name.clone(), text);
                 known.map_or(Ok(()), |_| Err(format!("label {name} is given twice")))
             }
             "taint" => {
-                self.taints.push(taint(value).map_err(|problem| format!("taint={value}: {problem}"))?);
+                self.taints.push(taint(value).map_err(at_key)?);
                 Ok(())
             }
+            "allocatable" => once(&mut self.allocatable.memory, key, bytes(value).map_err(at_key)?),
+            "cpu" => once(&mut self.allocatable.cpu_millis, key, cpu_millis(value).map_err(at_key)?),
             _ => Err(format!("{key:?} is not known; write {FORMAT}")),
         }
     }
@@ -146,9 +164,31 @@ fn once<T>(field: &mut Option<T>, key: &str, value: T) -> Result<(), String> {
     }
 }
 
-fn bytes(key: &str, value: &str) -> Result<u64, String> {
-    let quantity: Quantity = value.parse().map_err(|error| format!("{key}={value}: {error}"))?;
-    quantity.bytes().ok_or_else(|| format!("{key}={value}: is negative"))
+/// A quantity of bytes.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn bytes(text: &str) -> Result<u64, String> {
+    let quantity: Quantity = text.parse().map_err(|error: QuantityError| error.to_string())?;
+    quantity.bytes().ok_or_else(|| "is negative".to_owned())
+}
+
+/// A quantity of cpu, in thousandths of a core.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn cpu_millis(text: &str) -> Result<u64, String> {
+    let quantity: Quantity = text.parse().map_err(|error: QuantityError| error.to_string())?;
+    millis(quantity).ok_or_else(|| "is negative".to_owned())
+}
+
+/// A number of nodes.
+///
+/// # Errors
+/// It is not one, or too large.
+pub fn count(text: &str) -> Result<u64, String> {
+    let count = text.parse().ok().filter(|count| (1..=MOST_NODES).contains(count));
+    count.ok_or_else(|| format!("is not a number from 1 to {MOST_NODES}"))
 }
 
 fn label(text: &str) -> Result<(String, String), String> {
@@ -176,7 +216,7 @@ mod tests {
     fn nodes(flags: &[&str]) -> Result<Vec<Node>, String> {
         let flags = flags.iter().map(|text| NodeFlag::parse(text)).collect::<Result<Vec<_>, _>>()?;
         let mut nodes = Vec::new();
-        add_nodes(&flags, &mut nodes)?;
+        add_nodes(&flags, &mut nodes, &mut AllocatableByNode::new())?;
         Ok(nodes)
     }
 
@@ -203,8 +243,8 @@ mod tests {
         let nodes = nodes(&[text]).unwrap();
         assert_eq!(nodes.iter().map(|node| node.name.as_str()).collect::<Vec<_>>(), ["pool-1", "pool-2"]);
         assert_eq!(evidence(&nodes[0]), [400, 500, 500], "a label on the command line wins");
-        assert_eq!(nodes[1].labels["node-pool"], "spark");
-        assert_eq!(nodes[1].labels["kubernetes.io/hostname"], "pool-2");
+        assert_eq!(nodes[1].labels.get("node-pool"), Some("spark"));
+        assert_eq!(nodes[1].labels.get("kubernetes.io/hostname"), Some("pool-2"));
         assert_eq!(nodes[1].taints.len(), 2);
     }
 
@@ -218,6 +258,7 @@ mod tests {
             ("memory=-1Gi", "memory=-1Gi: is negative"),
             ("memory=1Gi,memory=2Gi", "memory is given twice"),
             ("memroy=1Gi", "\"memroy\" is not known; write memory=64Gi"),
+            ("memory=1Gi,cpu=many", "cpu=many: is not a quantity"),
             ("memory=1Gi,count=0", "count=0: is not a number from 1 to 100000"),
             ("memory=1Gi,name=Node_1", "name=Node_1: is not lower-case letters"),
             ("memory=1Gi,label=a", "label=a: write KEY=VALUE"),

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use super::class::Backend;
+use super::labels::Labels;
 use super::placement::{Placement, Taint};
 
 /// A node, reduced on arrival.
@@ -16,7 +17,7 @@ pub struct Node {
     /// S: `status.nodeInfo.swap.capacity`, bytes; 0 when absent.
     pub swap: u64,
     /// `metadata.labels`.
-    pub labels: BTreeMap<String, String>,
+    pub labels: Labels,
     /// `spec.taints`.
     pub taints: Vec<Taint>,
 }
@@ -111,17 +112,10 @@ impl NodeIndex {
             if !placement.allows(&node.name, &node.labels, &node.taints) {
                 continue;
             }
-            let evidence = BACKENDS.map(|backend| node.promised_permille(backend));
             shapes
-                .entry((node.memory, node.swap, evidence))
+                .entry((node.memory, node.swap, node.evidence()))
                 .and_modify(|shape| shape.count = shape.count.saturating_add(1))
-                .or_insert_with(|| NodeShape {
-                    name: node.name.clone(),
-                    count: 1,
-                    memory: node.memory,
-                    swap: node.swap,
-                    evidence,
-                });
+                .or_insert_with(|| NodeShape::of(node));
         }
         shapes.into_values().collect()
     }
@@ -138,13 +132,33 @@ impl Node {
 
     /// The permille that the node's evidence label promises; 0 where it is absent or not a positive integer.
     pub fn promised_permille(&self, backend: Backend) -> u64 {
-        let value = self.labels.get(backend.evidence_label()).map_or("", String::as_str);
+        let value = self.labels.get(backend.evidence_label()).unwrap_or("");
         let digits = value.bytes().all(|byte| byte.is_ascii_digit());
         value.parse().ok().filter(|_| digits).unwrap_or(0)
+    }
+
+    /// `floor(1000*S/M)`: the swap that is there.
+    pub fn actual_permille(&self) -> u64 {
+        swap_permille(self.memory, self.swap)
+    }
+
+    fn evidence(&self) -> [u64; 3] {
+        BACKENDS.map(|backend| self.promised_permille(backend))
     }
 }
 
 impl NodeShape {
+    /// The shape of one node.
+    pub fn of(node: &Node) -> Self {
+        Self {
+            name: node.name.clone(),
+            count: 1,
+            memory: node.memory,
+            swap: node.swap,
+            evidence: node.evidence(),
+        }
+    }
+
     /// The permille that the evidence label promises; 0: no evidence.
     pub fn labelled_permille(&self, backend: Backend) -> u64 {
         match backend {
@@ -156,8 +170,7 @@ impl NodeShape {
 
     /// `floor(1000*S/M)`: the swap that is there.
     pub fn actual_permille(&self) -> u64 {
-        let permille = u128::from(self.swap).saturating_mul(1000).checked_div(u128::from(self.memory));
-        u64::try_from(permille.unwrap_or(0)).unwrap_or(u64::MAX)
+        swap_permille(self.memory, self.swap)
     }
 
     /// The label promises something, and at least `minimum_percent` of memory.
@@ -169,6 +182,11 @@ impl NodeShape {
     pub fn usable_permille(&self, backend: Backend) -> u64 {
         self.labelled_permille(backend).min(self.actual_permille())
     }
+}
+
+fn swap_permille(memory: u64, swap: u64) -> u64 {
+    let permille = u128::from(swap).saturating_mul(1000).checked_div(u128::from(memory));
+    u64::try_from(permille.unwrap_or(0)).unwrap_or(u64::MAX)
 }
 
 impl TaintPattern {
@@ -201,7 +219,7 @@ mod tests {
             name: name.to_owned(),
             memory: 64 << 30,
             swap: 32 << 30,
-            labels: labels.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),
+            labels: labels.iter().copied().collect(),
             taints: taints
                 .iter()
                 .map(|key| Taint {

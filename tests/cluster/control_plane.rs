@@ -7,7 +7,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::audit;
 use crate::parts;
@@ -41,7 +41,8 @@ impl ControlPlane {
         SHARED.get_or_init(|| Self::start("shared"))
     }
 
-    /// One of their own for tests that others could not bear beside them, and the turn of the test to use it.
+    /// One of their own for tests that others could not bear beside them, and the turn of the test to use it. It knows
+    /// no SwapClasses and has no nodes.
     pub(crate) fn to_disturb() -> (&'static Self, MutexGuard<'static, ()>) {
         static TURN: Mutex<()> = Mutex::new(());
         static DISTURBED: OnceLock<ControlPlane> = OnceLock::new();
@@ -51,6 +52,8 @@ impl ControlPlane {
         if !cluster.processes.lock().unwrap().contains_key(API_SERVER) {
             cluster.restart_api_server();
         }
+        cluster.kubectl(&["delete", "crd", "swapclasses.spark-swap.io", "--ignore-not-found"]);
+        cluster.kubectl(&["delete", "nodes", "--all"]);
         (cluster, turn)
     }
 
@@ -87,6 +90,11 @@ impl ControlPlane {
         this
     }
 
+    /// The binary with every part of the control plane.
+    pub(crate) fn binary(&self) -> &Path {
+        &self.binary
+    }
+
     pub(crate) fn server(&self) -> &str {
         &self.server
     }
@@ -109,11 +117,6 @@ impl ControlPlane {
     /// Where logs and other files of this run may be put.
     pub(crate) fn dir(&self) -> &Path {
         &self.dir
-    }
-
-    /// What runs the parts and kubectl.
-    pub(crate) fn binary(&self) -> &Path {
-        &self.binary
     }
 
     /// A number that this cluster gives to nobody else.
@@ -149,7 +152,7 @@ impl ControlPlane {
         for _ in 0..5 {
             let port = parts::free_port();
             self.server = format!("https://127.0.0.1:{port}");
-            self.write_kubeconfig(ADMIN, &self.token);
+            self.write_kubeconfig(ADMIN, json!({"token": self.token}));
             let key = self.path("service-account.key");
             self.api_server = vec![
                 "--bind-address=127.0.0.1".to_owned(),
@@ -159,6 +162,8 @@ impl ControlPlane {
                 format!("--etcd-servers={store}"),
                 "--service-cluster-ip-range=10.96.0.0/16".to_owned(),
                 "--endpoint-reconciler-type=none".to_owned(),
+                // Nodes' names are in no DNS.
+                "--kubelet-preferred-address-types=InternalIP".to_owned(),
                 "--authorization-mode=RBAC".to_owned(),
                 format!("--token-auth-file={}", self.path("tokens.csv")),
                 "--service-account-issuer=https://kubernetes.default.svc".to_owned(),
@@ -227,15 +232,20 @@ impl ControlPlane {
         })
     }
 
-    /// Makes a kubeconfig for the holder of a token and returns its path.
-    pub(crate) fn write_kubeconfig(&self, user: &str, token: &str) -> PathBuf {
+    /// The kubeconfig of a user who may do only what is granted to him by name.
+    pub(crate) fn kubeconfig_of(&self, user: &str) -> PathBuf {
+        self.write_kubeconfig(user, json!({"token": self.token, "as": user}))
+    }
+
+    /// Makes a kubeconfig of this name with a user's credentials, and returns its path.
+    pub(crate) fn write_kubeconfig(&self, name: &str, user: Value) -> PathBuf {
         let config = json!({
             "apiVersion": "v1", "kind": "Config", "current-context": "test",
             "clusters": [{"name": "test", "cluster": {"server": self.server, "certificate-authority": self.ca()}}],
-            "users": [{"name": user, "user": {"token": token}}],
-            "contexts": [{"name": "test", "context": {"cluster": "test", "user": user}}],
+            "users": [{"name": "user", "user": user}],
+            "contexts": [{"name": "test", "context": {"cluster": "test", "user": "user"}}],
         });
-        let path = self.dir.join(format!("{user}.kubeconfig"));
+        let path = self.dir.join(format!("{name}.kubeconfig"));
         fs::write(&path, config.to_string()).unwrap();
         path
     }

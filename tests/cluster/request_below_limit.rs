@@ -1,10 +1,10 @@
 //! Executors that arrive with a memory request below the limit: somebody else was there before.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::classes::{CLASS_LABEL, class_for, density, judged, swap_class_crd, swap_node};
 use crate::control_plane::ControlPlane;
-use crate::nodes::{self, GIB};
+use crate::nodes;
 use crate::pods::{self, MIB};
 use crate::webhook::Webhook;
 

@@ -32,5 +32,5 @@ pub(crate) fn manifests(cluster: &ControlPlane) -> Vec<Value> {
 /// A kubeconfig for a service account that exists.
 pub(crate) fn kubeconfig(cluster: &ControlPlane, namespace: &str, name: &str) -> PathBuf {
     let token = cluster.kubectl(&["create", "token", name, "-n", namespace]);
-    cluster.write_kubeconfig(&format!("{namespace}-{name}"), token.trim())
+    cluster.write_kubeconfig(&format!("{namespace}-{name}"), json!({"token": token.trim()}))
 }

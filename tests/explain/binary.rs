@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::Write;
 use std::net::TcpListener;
+use std::os::unix::fs::symlink;
 use std::process::{Command, Output, Stdio};
 
 use serde_json::json;
@@ -28,7 +29,8 @@ fn run_with(args: &[&str], stdin: &str, kubeconfig: &str) -> Output {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    child.stdin.take().unwrap().write_all(stdin.as_bytes()).unwrap();
+    // A command line that is not understood ends before anything is read.
+    drop(child.stdin.take().unwrap().write_all(stdin.as_bytes()));
     child.wait_with_output().unwrap()
 }
 
@@ -51,6 +53,16 @@ fn bad_input_is_2_with_a_line_for_each_problem() {
     );
     assert_eq!(run(&["--conf", "spark.executor.memory=1"], "").status.code(), Some(2));
     assert_eq!(run(&[], "").status.code(), Some(2));
+}
+
+#[test]
+fn a_pod_by_name_without_a_cluster_is_bad_input() {
+    let output = run(&["job-exec-1"], "");
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(
+        String::from_utf8(output.stderr).unwrap(),
+        "error: no cluster: there is no kubeconfig; name one with --kubeconfig or $KUBECONFIG\n"
+    );
 }
 
 #[test]
@@ -115,8 +127,23 @@ fn the_examples_of_the_manual_are_commands() {
         command.split(['|', '>']).next()
     });
     let commands: Vec<&str> = commands.collect();
-    assert_eq!(commands.len(), 5, "{help}");
+    assert_eq!(commands.len(), 7, "{help}");
     for command in commands {
         assert!(is_valid(&command.split_whitespace().collect::<Vec<_>>()), "{command}");
     }
+}
+
+#[test]
+fn as_a_kubectl_plugin_it_is_called_what_the_user_typed() {
+    let directory = tempfile::tempdir().unwrap();
+    let usage = |name: &str| {
+        let link = directory.path().join(name);
+        symlink(env!("CARGO_BIN_EXE_spark-swap"), &link).unwrap();
+        let help = Command::new(link).args(["explain", "-h"]).output().unwrap();
+        let help = String::from_utf8(help.stdout).unwrap();
+        let usage = help.lines().find_map(|line| line.strip_prefix("Usage: ")).unwrap();
+        usage.split(" [").next().unwrap().to_owned()
+    };
+    assert_eq!(usage("kubectl-spark_swap"), "kubectl spark-swap explain");
+    assert_eq!(usage("spark-swap"), "spark-swap explain");
 }

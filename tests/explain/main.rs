@@ -1,4 +1,4 @@
-//! `spark-swap explain`: what people and programs are told about a decision.
+//! `spark-swap explain` and `plan`: what people and programs are told about decisions.
 
 #![allow(
     clippy::unwrap_used,
@@ -12,8 +12,10 @@
 mod binary;
 mod command;
 mod conf;
+mod fleet;
 mod inputs;
 mod left_alone;
+mod live_pods;
 mod objects;
 mod plans;
 mod pods;

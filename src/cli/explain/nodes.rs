@@ -60,7 +60,8 @@ pub fn rows(decision: &Decision) -> Vec<NodeRow<'_>> {
     decision.shapes.iter().map(row).collect()
 }
 
-fn landing(decision: &Decision, shape: &NodeShape) -> Option<Landing> {
+/// What happens with the plan of a decision on an eligible node; `None` without a plan.
+pub fn landing(decision: &Decision, shape: &NodeShape) -> Option<Landing> {
     let (plan, class) = (decision.plan.as_ref()?, decision.class.as_ref()?);
     Some(if shape.memory < plan.request.to {
         Landing::TooSmall
