@@ -36,6 +36,7 @@ mod webhook;
 // The tests, by subject.
 mod class_agreement;
 mod class_selection;
+mod class_status;
 mod crd;
 mod declarative;
 mod demo;
