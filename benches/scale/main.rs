@@ -22,11 +22,19 @@
     reason = "a benchmark may fail, reports ratios, and uses parts of what tests use"
 )]
 
+#[path = "../../tests/cluster/audit.rs"]
+mod audit;
+#[path = "../../tests/cluster/classes.rs"]
+mod classes;
 #[path = "../../tests/cluster/control_plane.rs"]
 mod control_plane;
 mod fleet;
+#[path = "../../tests/cluster/kubectl.rs"]
+mod kubectl;
 #[path = "../serve/load.rs"]
 mod load;
+#[path = "../../tests/cluster/nodes.rs"]
+mod nodes;
 #[path = "../../tests/cluster/parts.rs"]
 mod parts;
 #[path = "../../tests/cluster/process.rs"]
@@ -60,7 +68,7 @@ fn main() {
 
 async fn run(fleet: Fleet) {
     let cluster = ControlPlane::shared();
-    cluster.install_swap_classes();
+    classes::swap_class_crd(cluster);
     let kubeconfig = cluster.kubeconfig();
     let start = || {
         let started = Instant::now();

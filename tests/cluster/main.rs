@@ -34,6 +34,7 @@ mod wait;
 mod webhook;
 
 // The tests, by subject.
+mod api_outage;
 mod class_agreement;
 mod class_selection;
 mod class_status;

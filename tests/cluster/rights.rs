@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::classes::{self, CLASS_LABEL, class_for, density, swap_class_crd, swap_node};
 use crate::control_plane::ControlPlane;
-use crate::service_account::{self, SPARK_SWAP};
+use crate::service_account::{self, SPARK_SWAP, least_rights};
 use crate::wait;
 use crate::webhook::Webhook;
 use crate::{nodes, pods};
@@ -49,7 +49,7 @@ fn an_installed_webhook_uses_every_right_that_it_has_and_is_refused_nothing() {
 #[test]
 fn an_installed_webhook_may_do_this_and_nothing_else() {
     let cluster = ControlPlane::shared();
-    cluster.least_rights();
+    least_rights(cluster);
     let rights_of = |name: &str| -> BTreeSet<String> {
         let user = format!("--as=system:serviceaccount:spark-swap:{name}");
         let rights = cluster.kubectl(&["auth", "can-i", "--list", "--no-headers", &user]);
