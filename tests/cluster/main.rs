@@ -47,6 +47,7 @@ mod harness;
 mod kubelet_oracle;
 mod limit_range_oracle;
 mod limit_ranges;
+mod live_spark;
 mod live_state;
 mod node_labels;
 mod other_webhooks;
