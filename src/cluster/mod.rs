@@ -3,6 +3,7 @@
 pub mod arrival;
 pub mod connection;
 pub mod documents;
+pub mod node_group;
 pub mod objects;
 pub mod snapshot;
 pub mod state_files;
