@@ -1,10 +1,21 @@
 //! Enums whose variants are words for people: names, explanations and lists that cannot drift apart.
 
+use std::fmt::Display;
+
+/// Any enum of words, for code that treats them all alike.
+pub(crate) trait Vocabulary: Copy + Display + 'static {
+    /// Every word, in the order of the design.
+    const WORDS: &'static [Self];
+
+    /// One sentence for a human.
+    fn meaning(self) -> &'static str;
+}
+
 /// Declares an enum of words with a one-sentence explanation each, so that name, text and list cannot drift apart.
 macro_rules! vocabulary {
     ($(#[$meta:meta])* $name:ident { $($(#[$variant_meta:meta])* $variant:ident => $text:literal,)+ }) => {
         $(#[$meta])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
         pub enum $name {
             $(#[doc = $text] $(#[$variant_meta])* $variant,)+
         }
@@ -34,9 +45,11 @@ macro_rules! vocabulary {
             }
         }
 
-        impl serde::Serialize for $name {
-            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.serialize_str(self.as_str())
+        impl $crate::vocabulary::Vocabulary for $name {
+            const WORDS: &'static [Self] = Self::ALL;
+
+            fn meaning(self) -> &'static str {
+                self.text()
             }
         }
     };

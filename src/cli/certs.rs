@@ -64,7 +64,7 @@ impl Certs {
         print(&format!(
             "wrote {ca_crt}, {ca_key}, {tls_crt} and {tls_key}, valid for {days} days\n\
              next: spark-swap serve --tls-cert {tls_crt} --tls-key {tls_key}\n      \
-             spark-swap manifests --url https://localhost:8443/mutate --ca {ca_crt}\n"
+             spark-swap manifests --url https://localhost:8443/mutate --ca {ca_crt} --only webhook\n"
         ))
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod arrival;
 pub mod connection;
+pub mod api;
 pub mod documents;
 pub mod node_group;
 pub mod objects;

@@ -1,12 +1,34 @@
 //! SwapClasses, and the state that the webhook reads them from.
 
+use std::sync::OnceLock;
+
 use serde_json::{Value, json};
 
+use spark_swap::cluster::api::definition::definition;
+
+use crate::control_plane::ControlPlane;
 use crate::nodes::{GIB, evidence, node};
+use crate::wait;
 
 /// The conf by which an application names its class.
 pub(crate) const CLASS_CONF: &str = "spark.kubernetes.executor.label.spark-swap.io/class";
 pub(crate) const CLASS_LABEL: &str = "spark-swap.io/class";
+
+/// Installs the CustomResourceDefinition of SwapClass, once for all tests, and waits until classes can be created.
+pub(crate) fn swap_class_crd(cluster: &ControlPlane) {
+    static INSTALLED: OnceLock<()> = OnceLock::new();
+    INSTALLED.get_or_init(|| {
+        cluster.apply(&definition().unwrap());
+        cluster.kubectl(&[
+            "wait",
+            "--for=condition=Established",
+            "crd/swapclasses.spark-swap.io",
+            "--timeout=60s",
+        ]);
+        // Established is said a moment before the API server serves them.
+        wait::until("served SwapClasses", wait::LIMIT, || cluster.try_kubectl(&["get", "swapclasses"]));
+    });
+}
 
 pub(crate) fn class(name: &str, spec: Value) -> Value {
     json!({"apiVersion": "spark-swap.io/v1alpha1", "kind": "SwapClass", "metadata": {"name": name}, "spec": spec})

@@ -27,6 +27,7 @@ mod webhook;
 
 // The tests, by subject.
 mod class_selection;
+mod crd;
 mod demo;
 mod density;
 mod harness;

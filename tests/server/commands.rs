@@ -9,16 +9,31 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use rstest::rstest;
 use serde_json::{Value, json};
+use spark_swap::cluster::documents::parse_documents;
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 
 fn run(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_spark-swap")).args(arguments).output().unwrap()
 }
 
-fn manifest(arguments: &[&str]) -> Value {
-    let output = run(&[&["manifests", "-o", "json"], arguments].concat());
+/// What `manifests` prints as JSON.
+fn manifests(arguments: &[&str]) -> Value {
+    serde_json::from_str(&printed(&[&["-o", "json"], arguments].concat())).unwrap()
+}
+
+/// What `manifests` prints.
+fn printed(arguments: &[&str]) -> String {
+    let output = run(&[&["manifests"], arguments].concat());
     assert!(output.status.success(), "{}", String::from_utf8(output.stderr).unwrap());
-    serde_json::from_slice(&output.stdout).unwrap()
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn webhook(arguments: &[&str]) -> Value {
+    manifests(&[&["--only", "webhook"], arguments].concat())
+}
+
+fn kinds(list: &Value) -> Vec<&str> {
+    list["items"].as_array().unwrap().iter().map(|object| object["kind"].as_str().unwrap()).collect()
 }
 
 #[test]
@@ -65,7 +80,7 @@ fn certs_overwrites_only_by_force() {
 
 #[test]
 fn manifests_prints_a_narrow_webhook_that_fails_open() {
-    let configuration = manifest(&["--service", "tools/swap", "--name", "swap"]);
+    let configuration = webhook(&["--service", "tools/swap", "--name", "swap"]);
     assert_eq!(configuration["apiVersion"], "admissionregistration.k8s.io/v1");
     assert_eq!(configuration["kind"], "MutatingWebhookConfiguration");
     assert_eq!(configuration["metadata"]["name"], "swap");
@@ -108,13 +123,74 @@ fn manifests_prints_a_narrow_webhook_that_fails_open() {
 }
 
 #[test]
+fn everything_is_printed_in_the_order_in_which_it_is_applied() {
+    let list = manifests(&[]);
+    assert_eq!((&list["apiVersion"], &list["kind"]), (&json!("v1"), &json!("List")));
+    let rbac = ["ServiceAccount", "ClusterRole", "ClusterRoleBinding"];
+    let all = [&["CustomResourceDefinition"], &rbac[..], &["MutatingWebhookConfiguration"]].concat();
+    assert_eq!(kinds(&list), all);
+    assert_eq!(manifests(&["--only", "webhook,rbac,crd"]), list);
+    assert_eq!(kinds(&manifests(&["--only", "rbac"])), rbac);
+    assert_eq!(kinds(&manifests(&["--only", "webhook", "--only", "crd"])), [all[0], all[4]]);
+}
+
+#[test]
 fn yaml_and_json_say_the_same() {
-    let flags = ["manifests", "--url", "https://localhost:8443", "--namespace", "tools"];
-    let yaml = run(&flags);
-    let json = run(&[&flags[..], &["-o", "json"]].concat());
-    let from_yaml: Value = serde_saphyr::from_str(std::str::from_utf8(&yaml.stdout).unwrap()).unwrap();
-    let from_json: Value = serde_json::from_slice(&json.stdout).unwrap();
-    assert_eq!(from_yaml, from_json);
+    let flags = ["--url", "https://localhost:8443", "--namespace", "tools"];
+    let documents = parse_documents(&printed(&flags)).unwrap();
+    assert_eq!(json!(documents), manifests(&flags)["items"]);
+}
+
+#[test]
+fn one_object_is_printed_as_itself() {
+    let definition = manifests(&["--only", "crd"]);
+    assert_eq!(definition["kind"], "CustomResourceDefinition");
+    let committed = fs::read_to_string("manifests/base/crd.yaml").unwrap();
+    assert_eq!(parse_documents(&committed).unwrap(), [definition]);
+}
+
+#[rstest]
+#[case::by_default(&[], "spark-swap", json!({"namespace": "spark-swap", "name": "spark-swap", "port": 443}))]
+#[case::named(&["--namespace", "tools"], "tools", json!({"namespace": "tools", "name": "spark-swap", "port": 443}))]
+#[case::of_the_service(&["--service", "a/b:1"], "a", json!({"namespace": "a", "name": "b", "port": 1}))]
+#[case::apart(&["--service", "a/b", "--namespace", "c"], "c", json!({"namespace": "a", "name": "b", "port": 443}))]
+fn the_namespace_of_the_installation_is_the_same_everywhere(
+    #[case] flags: &[&str],
+    #[case] namespace: &str,
+    #[case] mut service: Value,
+) {
+    let list = manifests(flags);
+    let [_, account, role, binding, webhook] = list["items"].as_array().unwrap().as_slice() else {
+        panic!("{list}")
+    };
+    assert_eq!(account["metadata"]["namespace"], namespace);
+    assert_eq!(
+        binding["subjects"],
+        json!([{"kind": "ServiceAccount", "name": account["metadata"]["name"], "namespace": namespace}])
+    );
+    assert_eq!(
+        binding["roleRef"],
+        json!({"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role["metadata"]["name"]})
+    );
+    service["path"] = json!("/mutate");
+    assert_eq!(webhook["webhooks"][0]["clientConfig"], json!({"service": service}));
+    let namespaces = &webhook["webhooks"][0]["namespaceSelector"]["matchExpressions"][0]["values"];
+    assert_eq!(namespaces[2], namespace);
+}
+
+#[test]
+fn the_role_writes_nothing_but_the_status_of_classes() {
+    let rules = manifests(&["--only", "rbac"])["items"][1]["rules"].clone();
+    let writes = |rule: &&Value| {
+        let mut verbs = rule["verbs"].as_array().unwrap().iter();
+        verbs.any(|verb| !["get", "list", "watch"].contains(&verb.as_str().unwrap()))
+    };
+    let writing: Vec<&Value> = rules.as_array().unwrap().iter().filter(writes).collect();
+    assert_eq!(
+        writing,
+        [&json!({"apiGroups": ["spark-swap.io"], "resources": ["swapclasses/status"], "verbs": ["patch"]})]
+    );
+    assert!(printed(&["--only", "rbac"]).contains("  # "), "the reasons stay beside the rules");
 }
 
 #[rstest]
@@ -123,7 +199,7 @@ fn yaml_and_json_say_the_same() {
 #[case("https://192.0.2.7/mutate", "https://192.0.2.7/mutate")]
 #[case("https://proxy.example/swap/mutate", "https://proxy.example/swap/mutate")]
 fn a_url_gets_the_path_when_it_has_none(#[case] given: &str, #[case] url: &str) {
-    assert_eq!(manifest(&["--url", given])["webhooks"][0]["clientConfig"], json!({"url": url}));
+    assert_eq!(webhook(&["--url", given])["webhooks"][0]["clientConfig"], json!({"url": url}));
 }
 
 #[test]
@@ -134,7 +210,7 @@ fn the_ca_bundle_holds_the_certificates_of_the_file_and_no_key() {
     let read = |name: &str| fs::read_to_string(path(name)).unwrap();
     fs::write(path("mixed.pem"), ["comment\n", &read("ca.crt"), &read("ca.key"), &read("tls.crt")].concat())
         .unwrap();
-    let configuration = manifest(&["--service", "a/b:8443", "--ca", path("mixed.pem").to_str().unwrap()]);
+    let configuration = webhook(&["--service", "a/b:8443", "--ca", path("mixed.pem").to_str().unwrap()]);
     let client = &configuration["webhooks"][0]["clientConfig"];
     let bundle = STANDARD.decode(client["caBundle"].as_str().unwrap()).unwrap();
     let expected = (read("ca.crt") + &read("tls.crt")).replace('\r', "");
@@ -143,7 +219,7 @@ fn the_ca_bundle_holds_the_certificates_of_the_file_and_no_key() {
 }
 
 #[rstest]
-#[case::nothing(&[], "--url")]
+#[case::part(&["--only", "deployment"], "possible values: crd, rbac, webhook")]
 #[case::both(&["--url", "https://a", "--service", "a/b"], "cannot be used with")]
 #[case::plain_http(&["--url", "http://a"], "expected https://")]
 #[case::user(&["--url", "https://me@a/"], "expected https://")]

@@ -9,6 +9,7 @@
     reason = "a test may fail"
 )]
 
+mod class_definition;
 mod classes;
 mod examples;
 mod files;

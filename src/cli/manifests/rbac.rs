@@ -1,0 +1,18 @@
+//! What spark-swap may do in a cluster: `manifests/base/rbac.yaml`, in the namespace of the installation.
+
+use serde_json::Value;
+
+use super::target::DEFAULT_NAME;
+use crate::cli::Failure;
+use crate::cluster::documents::parse_documents;
+
+const MANIFEST: &str = include_str!("../../../manifests/base/rbac.yaml");
+
+/// The manifest with its comments.
+pub(super) fn manifest(namespace: &str) -> String {
+    MANIFEST.replace(&format!("namespace: {DEFAULT_NAME}\n"), &format!("namespace: {namespace}\n"))
+}
+
+pub(super) fn objects(namespace: &str) -> Result<Vec<Value>, Failure> {
+    parse_documents(&manifest(namespace)).map_err(|error| Failure::bad_input("rbac.yaml", error))
+}

@@ -1,0 +1,79 @@
+//! Where the API server finds the webhook: the values of `--url`, `--service`, `--namespace` and `--name`.
+
+use clap::Args;
+
+use crate::server::mutate;
+
+/// What spark-swap, its namespace and its Service are called where nothing else is said.
+pub(super) const DEFAULT_NAME: &str = "spark-swap";
+
+const DEFAULT_PORT: u16 = 443;
+
+/// Where the API server finds the webhook.
+#[derive(Args, Debug)]
+#[group(multiple = false)]
+pub(super) struct Target {
+    /// The webhook's URL, as the API server reaches it; without a path, /mutate is added
+    #[arg(long, value_parser = parse_url)]
+    pub(super) url: Option<String>,
+    /// The webhook's Service [default: the Service spark-swap in the namespace of --namespace, port 443]
+    #[arg(long, value_name = "NAMESPACE/NAME[:PORT]", value_parser = parse_service)]
+    pub(super) service: Option<Service>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Service {
+    pub(super) namespace: String,
+    pub(super) name: String,
+    pub(super) port: u16,
+}
+
+impl Service {
+    /// The Service of an installation in this namespace.
+    pub(super) fn default_in(namespace: &str) -> Self {
+        Self { namespace: namespace.to_owned(), name: DEFAULT_NAME.to_owned(), port: DEFAULT_PORT }
+    }
+}
+
+fn parse_url(text: &str) -> Result<String, String> {
+    let expected = || "expected https://HOST[:PORT][/PATH]".to_owned();
+    let rest = text.strip_prefix("https://").ok_or_else(expected)?;
+    if rest.is_empty() || rest.contains(['@', '?', '#', ' ']) {
+        return Err(expected());
+    }
+    match rest.split_once('/') {
+        None => Ok(format!("{text}{}", mutate::PATH)),
+        Some(("", _)) => Err(expected()),
+        Some((_, "")) => Ok(format!("{}{}", text.trim_end_matches('/'), mutate::PATH)),
+        Some(_) => Ok(text.to_owned()),
+    }
+}
+
+fn parse_service(text: &str) -> Result<Service, String> {
+    let expected =
+        || "expected NAMESPACE/NAME or NAMESPACE/NAME:PORT, such as spark-swap/spark-swap:443".to_owned();
+    let (namespace, rest) = text.split_once('/').ok_or_else(expected)?;
+    let (name, port) = match rest.split_once(':') {
+        None => (rest, DEFAULT_PORT),
+        Some((name, port)) => (name, port.parse().ok().filter(|port| *port > 0).ok_or_else(expected)?),
+    };
+    let namespace = parse_label(namespace).map_err(|_| expected())?;
+    let name = parse_label(name).map_err(|_| expected())?;
+    Ok(Service { namespace, name, port })
+}
+
+/// An RFC 1123 label, as names of namespaces and services are.
+pub(super) fn parse_label(text: &str) -> Result<String, String> {
+    let fits = !text.is_empty()
+        && text.len() <= 63
+        && !text.starts_with('-')
+        && !text.ends_with('-')
+        && text.chars().all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '-');
+    fits.then(|| text.to_owned()).ok_or_else(|| "expected lower-case letters, digits and '-'".to_owned())
+}
+
+/// An RFC 1123 subdomain, as names of configurations are.
+pub(super) fn parse_dns_name(text: &str) -> Result<String, String> {
+    text.split('.').try_for_each(|label| parse_label(label).map(drop))?;
+    if text.len() > 63 { Err("longer than 63 letters".to_owned()) } else { Ok(text.to_owned()) }
+}
