@@ -20,15 +20,15 @@ use anyhow::{Context, anyhow, bail, ensure};
 use clap::{ArgGroup, Args, ValueEnum};
 use serde::Serialize;
 
+use super::block_on;
 use super::executor_pod::executor_pod;
-use super::node_flag::{self, NodeFlag};
 use super::spark_conf::SparkConf;
+use super::state_source::{STATE_MANUAL, StateFlags, StateSource};
 use crate::admission::decision::{Decision, decide};
 use crate::admission::pod::Pod;
 use crate::admission::review;
-use crate::cluster::state_files::{self, MAX_FILE_BYTES};
-use crate::sizing::nodes::TaintPattern;
-use crate::sizing::state::{Settings, State};
+use crate::cluster::state_files::MAX_FILE_BYTES;
+use crate::sizing::state::State;
 use input::{Input, Subject};
 use object::DecisionObject;
 
@@ -39,7 +39,7 @@ use object::DecisionObject;
 /// as the webhook: with the arithmetic, every bound, the check on every node, and the patch.
 #[derive(Args, Debug)]
 #[command(
-    after_long_help = MANUAL,
+    after_long_help = format!("{STATE_MANUAL}\n\n{MANUAL}"),
     group(ArgGroup::new("input").required(true).multiple(true).args(["file", "conf", "properties_file"]))
 )]
 pub struct ExplainArgs {
@@ -52,22 +52,11 @@ pub struct ExplainArgs {
     /// Spark conf from a file such as spark-defaults.conf; --conf wins over it
     #[arg(long, value_name = "FILE", alias = "conf-file")]
     properties_file: Option<PathBuf>,
-    /// File or directory with SwapClasses, Nodes, Namespaces, LimitRanges and ResourceQuotas (YAML or JSON as kubectl
-    /// prints them); repeatable
-    #[arg(long, value_name = "PATH", value_delimiter = ',')]
-    state: Vec<PathBuf>,
-    /// A node, which counts as evidence for its swap; repeatable. Added to the nodes of --state
-    #[arg(long, value_name = "memory=64Gi,swap=32Gi", value_parser = NodeFlag::parse)]
-    node: Vec<NodeFlag>,
     /// The namespace [default: the review's or the pod's own, else default]
     #[arg(short, long, value_name = "NAME")]
     namespace: Option<String>,
-    /// A RuntimeClass whose pods may be changed, as for serve; repeatable
-    #[arg(long, value_name = "NAME", value_delimiter = ',')]
-    allow_runtime_class: Vec<String>,
-    /// A taint key that never rules out a node (KEY, PREFIX* or *SUFFIX), as for serve; repeatable
-    #[arg(long, value_name = "KEY", value_delimiter = ',', value_parser = taint_pattern)]
-    transient_taint: Vec<TaintPattern>,
+    #[command(flatten)]
+    state: StateFlags,
     /// text for people, json or yaml for programs, patch for the JSON patch alone
     #[arg(short, long, value_enum, default_value_t = Output::Text)]
     output: Output,
@@ -146,6 +135,8 @@ pub struct Explained<'e> {
     pub pod: Option<&'e Pod<'e>>,
     /// What was decided from.
     pub state: &'e State,
+    /// Where the state is from, and what is wrong with it.
+    pub notes: &'e [String],
     /// The decision.
     pub decision: &'e Decision,
 }
@@ -156,8 +147,12 @@ pub struct Explained<'e> {
 /// What is wrong with the input and where, a problem a line.
 pub fn run(args: &ExplainArgs, stdin: impl Read, out: &mut impl Write) -> anyhow::Result<()> {
     let input = args.input(stdin)?;
-    let state = args.state()?;
-    let shown = show(&input, &state, args.output)?;
+    let StateSource { parts, notes } = block_on(async {
+        let cluster = args.state.cluster(false).await?;
+        args.state.read(cluster.as_ref()).await
+    })?;
+    let state = State::new(parts, args.state.settings());
+    let shown = show(&input, &state, &notes, args.output)?;
     match out.write_all(shown.as_bytes()).and_then(|()| out.flush()) {
         // A reader that has seen enough (`| head`) is not an error.
         Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error).context("stdout"),
@@ -205,16 +200,6 @@ impl ExplainArgs {
         places.extend((!self.conf.is_empty()).then(|| "--conf".to_owned()));
         Ok((conf, places.join(" and ")))
     }
-
-    fn state(&self) -> anyhow::Result<State> {
-        let mut parts = state_files::load(&self.state)?;
-        node_flag::add_nodes(&self.node, &mut parts.nodes).map_err(anyhow::Error::msg)?;
-        let settings = Settings {
-            allowed_runtime_classes: self.allow_runtime_class.clone(),
-            transient_taints: self.transient_taint.clone(),
-        };
-        Ok(State::new(parts, settings))
-    }
 }
 
 /// Reads a file, or stdin for `-`: its name in messages and its text.
@@ -244,7 +229,7 @@ fn name_of(path: Option<&(impl AsRef<Path> + ?Sized)>) -> String {
     name.filter(|name| name != "-").unwrap_or_else(|| "stdin".to_owned())
 }
 
-fn show(input: &Input, state: &State, output: Output) -> anyhow::Result<String> {
+fn show(input: &Input, state: &State, notes: &[String], output: Output) -> anyhow::Result<String> {
     let mut shown = Vec::with_capacity(input.subjects.len());
     let mut reasons: BTreeMap<&str, u64> = BTreeMap::new();
     if output == Output::Patch {
@@ -257,7 +242,8 @@ fn show(input: &Input, state: &State, output: Output) -> anyhow::Result<String> 
     for subject in &input.subjects {
         let request = review::read(&subject.review)?;
         let decision = decide(&request, state);
-        let explained = Explained { subject, pod: request.object.as_ref(), state, decision: &decision };
+        let explained =
+            Explained { subject, pod: request.object.as_ref(), state, notes, decision: &decision };
         let count = reasons.entry(decision.reason.as_str()).or_default();
         *count = count.saturating_add(1);
         let object = DecisionObject::new(&explained);
@@ -286,8 +272,4 @@ fn json(value: &impl Serialize) -> anyhow::Result<String> {
 fn key_value(text: &str) -> Result<(String, String), String> {
     let (key, value) = text.split_once('=').ok_or("write KEY=VALUE")?;
     Ok((key.to_owned(), value.to_owned()))
-}
-
-fn taint_pattern(text: &str) -> Result<TaintPattern, String> {
-    TaintPattern::new(text).ok_or_else(|| "write a taint key, PREFIX* or *SUFFIX".to_owned())
 }

@@ -12,6 +12,7 @@ pub mod node_flag;
 pub mod serve;
 pub mod sizes;
 pub mod spark_conf;
+pub mod state_source;
 pub mod table;
 
 use std::fmt::Display;

@@ -54,17 +54,36 @@ impl NodeFlag {
 pub fn add_nodes(flags: &[NodeFlag], nodes: &mut Vec<Node>) -> Result<(), String> {
     let mut taken: HashSet<String> = nodes.iter().map(|node| node.name.clone()).collect();
     for (place, flag) in flags.iter().enumerate() {
-        let number = place.saturating_add(1);
-        let base = flag.name.clone().unwrap_or_else(|| format!("node-{number}"));
-        for copy in 1..=flag.count {
-            let name = if flag.count == 1 { base.clone() } else { format!("{base}-{copy}") };
+        for name in names(place, flag) {
             if !taken.insert(name.clone()) {
-                return Err(format!("--node: the node {name} is known already; give this one another name="));
+                return Err(is_taken(&name));
             }
             nodes.push(node(flag, name));
         }
     }
     Ok(())
+}
+
+/// A flag without a name is one more node: it must not replace the node of a cluster that happens to have its default
+/// name.
+///
+/// # Errors
+/// A default name that a node of the cluster has.
+pub fn check_default_names(flags: &[NodeFlag], of_cluster: &[Node]) -> Result<(), String> {
+    let taken: HashSet<&str> = of_cluster.iter().map(|node| node.name.as_str()).collect();
+    let unnamed = flags.iter().enumerate().filter(|(_, flag)| flag.name.is_none());
+    let mut names = unnamed.flat_map(|(place, flag)| names(place, flag));
+    names.find(|name| taken.contains(name.as_str())).map_or(Ok(()), |name| Err(is_taken(&name)))
+}
+
+fn names(place: usize, flag: &NodeFlag) -> impl Iterator<Item = String> {
+    let base = flag.name.clone().unwrap_or_else(|| format!("node-{}", place.saturating_add(1)));
+    let is_one = flag.count == 1;
+    (1..=flag.count).map(move |copy| if is_one { base.clone() } else { format!("{base}-{copy}") })
+}
+
+fn is_taken(name: &str) -> String {
+    format!("--node: the node {name} is known already; give this one another name=")
 }
 
 fn node(flag: &NodeFlag, name: String) -> Node {
@@ -211,5 +230,12 @@ mod tests {
         }
         let error = nodes(&["memory=1Gi,name=a", "memory=1Gi,name=a"]).unwrap_err();
         assert_eq!(error, "--node: the node a is known already; give this one another name=");
+        let of_cluster = nodes(&["memory=1Gi,name=node-1"]).unwrap();
+        let check = |flag: &str| check_default_names(&[NodeFlag::parse(flag).unwrap()], &of_cluster);
+        assert_eq!(check("memory=1Gi,name=node-1"), Ok(()), "a name that is given is meant to replace");
+        assert_eq!(
+            check("memory=1Gi").unwrap_err(),
+            "--node: the node node-1 is known already; give this one another name="
+        );
     }
 }

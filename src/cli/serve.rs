@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use clap::Args;
+use kube::Client;
 use time::OffsetDateTime;
 use tokio::net::TcpSocket;
 use tokio::runtime::{Builder, Runtime};
@@ -21,6 +22,7 @@ use super::duration;
 use super::files::{PUBLIC, write_atomically};
 use super::{Failure, print};
 use crate::admission::answer::answer;
+use crate::cluster::connection::{self, ClusterFlags};
 use crate::server::Server;
 use crate::server::certificate::{Authority, DEFAULT_NAMES, Validity};
 use crate::server::certificate_files::{self, CertificateFiles};
@@ -29,6 +31,7 @@ use crate::server::limits::Limits;
 use crate::server::metrics::Metrics;
 use crate::server::readiness::Readiness;
 use crate::server::state_reload::{self, StateReload};
+use crate::server::state_watch::{Outputs, StateWatch};
 use crate::server::telemetry::{self, LogFormat};
 use crate::server::tls::{CertificatePair, ServedCertificate};
 use crate::sizing::nodes::TaintPattern;
@@ -68,9 +71,15 @@ pub struct Serve {
     /// Write the authority of the self-made certificate (PEM) to this file instead of printing it
     #[arg(long, value_name = "FILE", conflicts_with = "tls_cert", env = "SPARK_SWAP_WRITE_CA")]
     write_ca: Option<PathBuf>,
+    #[command(flatten)]
+    cluster: ClusterFlags,
     /// File or directory with SwapClasses, Nodes, Namespaces, LimitRanges and ResourceQuotas (YAML or JSON as kubectl
-    /// prints them); repeatable. Read again within 10 s of a change; the last good set stays in force
-    #[arg(long, value_name = "PATH", value_delimiter = ',', env = "SPARK_SWAP_STATE")]
+    /// prints them), instead of a cluster; repeatable. Read again within 10 s of a change; the last good set stays in
+    /// force
+    #[arg(
+        long, value_name = "PATH", value_delimiter = ',', conflicts_with_all = ["kubeconfig", "context"],
+        env = "SPARK_SWAP_STATE"
+    )]
     state: Vec<PathBuf>,
     /// A RuntimeClass whose pods may be changed; repeatable. Without it pods with a RuntimeClass are left alone
     #[arg(long, value_name = "NAME", value_delimiter = ',', env = "SPARK_SWAP_ALLOW_RUNTIME_CLASS")]
@@ -152,9 +161,13 @@ impl Serve {
         let metrics = Arc::new(Metrics::new());
         let mut tasks = JoinSet::new();
 
+        let readiness = Arc::new(Readiness::default());
+        let cluster = self.cluster().await?;
         let (state_files, state) = StateReload::load(self.state.clone(), self.settings())
             .map_err(|problems| Failure::BadInput(problems.to_string()))?;
-        state_reload::in_force(&state, &metrics);
+        if cluster.is_none() {
+            state_reload::in_force(&state, &metrics);
+        }
         let state = Arc::new(ArcSwap::from_pointee(state));
         if !self.state.is_empty() {
             let every = state_reload::POLL_INTERVAL;
@@ -171,6 +184,15 @@ impl Serve {
                 Arc::clone(&metrics),
             ));
         }
+        let serving = if cluster.is_some() { "serving; ready after the first sync" } else { "ready" };
+        if let Some(client) = cluster {
+            let outputs = Outputs {
+                state: Arc::clone(&state),
+                metrics: Arc::clone(&metrics),
+                readiness: Arc::clone(&readiness),
+            };
+            tasks.spawn(StateWatch::new(self.settings(), outputs).run(client));
+        }
         let (signals, mut first) = watch::channel(0_u8);
         let mut second = first.clone();
         tasks.spawn(count_signals(signals)?);
@@ -179,7 +201,7 @@ impl Serve {
             version = env!("CARGO_PKG_VERSION"),
             listen = %address(&https),
             admin_listen = %address(&admin),
-            "ready"
+            "{serving}"
         );
         let server = Server {
             https,
@@ -188,7 +210,7 @@ impl Serve {
             state,
             answer,
             metrics,
-            readiness: Arc::new(Readiness::default()),
+            readiness,
             limits: Limits {
                 max_connections: self.max_connections,
                 max_reviews: self.max_reviews,
@@ -221,6 +243,17 @@ impl Serve {
             }
             Err(error) => Err(Failure::No(error.to_string())),
         }
+    }
+
+    /// The cluster to watch: none where the state is from files.
+    async fn cluster(&self) -> Result<Option<Client>, Failure> {
+        if !self.state.is_empty() {
+            return Ok(None);
+        }
+        let bad_input = |error: anyhow::Error| Failure::BadInput(format!("{error:#}"));
+        let Some(config) = self.cluster.of_server().await.map_err(bad_input)? else { return Ok(None) };
+        info!(server = %config.cluster_url, "watching a cluster");
+        connection::client(config).map(Some).map_err(bad_input)
     }
 
     fn settings(&self) -> Settings {

@@ -1,11 +1,13 @@
 //! Which cluster, and as whom: kubeconfig files as kubectl reads them, or the pod's own service account.
 
-use std::env;
+use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use std::{env, fmt, io};
 
 use anyhow::{anyhow, bail};
 use clap::Args;
+use kube::client::AuthError;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 
@@ -18,6 +20,19 @@ pub struct ClusterFlags {
     /// The context of the kubeconfig to use [default: its current-context]
     #[arg(long, value_name = "NAME", help_heading = "Cluster")]
     pub context: Option<String>,
+}
+
+/// The cluster that a command asks. Its client works only in the async runtime that made it.
+#[derive(Clone)]
+pub struct Cluster {
+    /// Gives up when no answer comes.
+    pub client: Client,
+    /// The API server's URL.
+    pub server: String,
+    /// The context of the kubeconfig; `None` for a pod's service account.
+    pub context: Option<String>,
+    /// The namespace where none is named.
+    pub namespace: String,
 }
 
 /// A command that waits longer than this for an answer has lost its API server.
@@ -38,8 +53,17 @@ impl ClusterFlags {
     ///
     /// # Errors
     /// A kubeconfig that cannot be read or lacks what the flags name.
-    pub async fn of_command(&self) -> anyhow::Result<Option<Config>> {
-        self.find(env::home_dir().map(|home| home.join(".kube/config"))).await
+    pub async fn of_command(&self) -> anyhow::Result<Option<Cluster>> {
+        let Some(found) = self.find(env::home_dir().map(|home| home.join(".kube/config"))).await? else {
+            return Ok(None);
+        };
+        let Found { mut config, context } = found;
+        config.connect_timeout = Some(CONNECT_TIMEOUT);
+        config.read_timeout = Some(ANSWER_TIMEOUT);
+        config.reset_reader_on_write = true;
+        let server = config.cluster_url.to_string().trim_end_matches('/').to_owned();
+        let namespace = config.default_namespace.clone();
+        Ok(Some(Cluster { client: client(config)?, server, context, namespace }))
     }
 
     /// The cluster of a server: the flags', else that of `$KUBECONFIG`, else the pod's own; `None` where there is none.
@@ -48,24 +72,21 @@ impl ClusterFlags {
     /// # Errors
     /// A kubeconfig that cannot be read or lacks what the flags name.
     pub async fn of_server(&self) -> anyhow::Result<Option<Config>> {
-        self.find(None).await
+        Ok(self.find(None).await?.map(|found| found.config))
     }
 
-    /// A client for the cluster of [`Self::of_command`] that gives up when no answer comes.
+    /// A client for the cluster of [`Self::of_command`].
     ///
     /// # Errors
     /// As [`Self::of_command`]; also when there is no cluster.
     pub async fn connect(&self) -> anyhow::Result<Client> {
-        let Some(mut config) = self.of_command().await? else {
-            bail!("no cluster: there is no kubeconfig; name one with --kubeconfig or $KUBECONFIG");
-        };
-        config.connect_timeout = Some(CONNECT_TIMEOUT);
-        config.read_timeout = Some(ANSWER_TIMEOUT);
-        config.reset_reader_on_write = true;
-        client(config)
+        match self.of_command().await? {
+            Some(cluster) => Ok(cluster.client),
+            None => bail!(NO_CLUSTER),
+        }
     }
 
-    async fn find(&self, fallback: Option<PathBuf>) -> anyhow::Result<Option<Config>> {
+    async fn find(&self, fallback: Option<PathBuf>) -> anyhow::Result<Option<Found>> {
         let kubeconfig = match &self.kubeconfig {
             Some(path) => Some(read(path)?),
             None => kubeconfig_of_user(fallback)?,
@@ -76,12 +97,53 @@ impl ClusterFlags {
                 Some(context) => bail!(
                     "--context {context}: there is no kubeconfig; name one with --kubeconfig or $KUBECONFIG"
                 ),
-                None => service_account(),
+                None => Ok(service_account()?.map(|config| Found { config, context: None })),
             };
         };
-        let options = KubeConfigOptions { context, ..KubeConfigOptions::default() };
+        let context = context.or_else(|| kubeconfig.current_context.clone());
+        let options = KubeConfigOptions { context: context.clone(), ..KubeConfigOptions::default() };
         let config = Config::from_custom_kubeconfig(kubeconfig, &options).await;
-        Ok(Some(config.map_err(|error| anyhow!("kubeconfig: {error}"))?))
+        Ok(Some(Found { config: config.map_err(|error| anyhow!("kubeconfig: {error}"))?, context }))
+    }
+}
+
+/// What somebody is told who names no cluster where one is needed.
+pub const NO_CLUSTER: &str = "no cluster: there is no kubeconfig; name one with --kubeconfig or $KUBECONFIG";
+
+/// A cluster, and the context it is from.
+struct Found {
+    config: Config,
+    context: Option<String>,
+}
+
+/// `https://10.0.0.1:6443 (context prod)`.
+impl fmt::Display for Cluster {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.context {
+            Some(context) => write!(formatter, "{} (context {context})", self.server),
+            None => write!(formatter, "{} (service account of this pod)", self.server),
+        }
+    }
+}
+
+/// Why a request failed, for people: the API server's own words, else what is at the bottom of it.
+pub fn cause(error: &kube::Error) -> String {
+    if let kube::Error::Api(status) = error
+        && !status.message.is_empty()
+    {
+        return status.message.clone();
+    }
+    let mut cause: &dyn Error = error;
+    while let Some(deeper) = cause.source() {
+        cause = deeper;
+        // What lies below says less: "No such file or directory" of a credential plugin.
+        if cause.is::<AuthError>() {
+            break;
+        }
+    }
+    match cause.downcast_ref::<io::Error>() {
+        Some(error) if error.kind() == io::ErrorKind::TimedOut => "no answer in time".to_owned(),
+        _ => cause.to_string(),
     }
 }
 

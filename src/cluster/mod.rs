@@ -1,10 +1,14 @@
 //! Where the state comes from: files, or a cluster that is listed once or watched.
 
-pub mod arrival;
-pub mod connection;
 pub mod api;
+pub mod arrival;
+pub mod class_status;
+pub mod connection;
+pub mod contact;
 pub mod documents;
+pub mod live_state;
 pub mod node_group;
 pub mod objects;
 pub mod snapshot;
 pub mod state_files;
+pub mod watches;

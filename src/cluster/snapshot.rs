@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::arrival::Arrival;
+use super::connection::cause;
 use super::objects::{Kind, Object};
 use crate::sizing::state::StateParts;
 
@@ -37,7 +38,7 @@ pub async fn take(client: &Client) -> anyhow::Result<Snapshot> {
                 ));
                 continue;
             }
-            Err(error) => return Err(anyhow!("listing {}: {error}", kind.plural())),
+            Err(error) => return Err(anyhow!("listing {}: {}", kind.plural(), cause(&error))),
         };
         for (name, object) in objects {
             match Object::read(*kind, &object) {
@@ -61,7 +62,7 @@ pub const INSTALL_CRD: &str = "spark-swap manifests --only crd | kubectl apply -
 /// The API server cannot be reached, or the user may not list pods.
 pub async fn executor_pods(client: &Client, namespace: Option<&str>) -> anyhow::Result<Vec<Value>> {
     let pods = list_all(&pods(client, namespace), Some(EXECUTORS)).await;
-    let pods = pods.map_err(|error| anyhow!("listing pods: {error}"))?;
+    let pods = pods.map_err(|error| anyhow!("listing pods: {}", cause(&error)))?;
     pods.into_iter().map(|pod| Ok(serde_json::to_value(pod)?)).collect()
 }
 
@@ -71,7 +72,7 @@ pub async fn executor_pods(client: &Client, namespace: Option<&str>) -> anyhow::
 /// The API server cannot be reached, there is no such pod, or the user may not read it.
 pub async fn pod(client: &Client, namespace: &str, name: &str) -> anyhow::Result<Value> {
     let pod = pods(client, Some(namespace)).get(name).await;
-    Ok(serde_json::to_value(pod.map_err(|error| anyhow!("pod {namespace}/{name}: {error}"))?)?)
+    Ok(serde_json::to_value(pod.map_err(|error| anyhow!("pod {namespace}/{name}: {}", cause(&error)))?)?)
 }
 
 /// The label selector of executors.

@@ -2,7 +2,9 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::time::Duration;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
 use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
@@ -14,6 +16,8 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
 use crate::admission::answer::Record;
+use crate::cluster::contact::Contact;
+use crate::cluster::objects::Kind;
 
 /// The content type of [`Metrics::encode`].
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -49,6 +53,10 @@ pub struct Metrics {
     /// When the state in force was made, seconds since 1970.
     pub state_loaded: Gauge,
     state_reloads: Family<ReloadLabels, Counter>,
+    state_objects: Family<KindLabels, Gauge>,
+    watch_failures: Family<KindLabels, Counter>,
+    state_age: Gauge<f64, AtomicU64>,
+    contact: OnceLock<Arc<Contact>>,
 }
 
 /// How a request to `/mutate` ended: the label `outcome` of `spark_swap_reviews_total`.
@@ -124,6 +132,10 @@ impl Metrics {
             state_problems: Gauge::default(),
             state_loaded: Gauge::default(),
             state_reloads: Family::default(),
+            state_objects: Family::default(),
+            watch_failures: Family::default(),
+            state_age: Gauge::default(),
+            contact: OnceLock::new(),
         };
         metrics.register();
         metrics
@@ -160,8 +172,28 @@ impl Metrics {
         self.state_reloads.get_or_create(&ReloadLabels { outcome }).inc();
     }
 
+    /// Counts that a list or watch failed or broke off.
+    pub fn watch_failed(&self, kind: Kind) {
+        self.watch_failures.get_or_create(&KindLabels { kind: kind.as_str() }).inc();
+    }
+
+    /// How many objects of a kind the state is made from.
+    pub fn state_objects(&self, kind: Kind, count: usize) {
+        let count = i64::try_from(count).unwrap_or(i64::MAX);
+        self.state_objects.get_or_create(&KindLabels { kind: kind.as_str() }).set(count);
+    }
+
+    /// From now on the age of the state is that of this contact to the API server.
+    pub fn show_age_of(&self, contact: Arc<Contact>) {
+        // Set at most once: a process watches one cluster.
+        drop(self.contact.set(contact));
+    }
+
     /// Everything, in OpenMetrics text.
     pub fn encode(&self) -> Result<String, fmt::Error> {
+        if let Some(contact) = self.contact.get() {
+            self.state_age.set(contact.age(Instant::now()).as_secs_f64());
+        }
         let mut text = String::with_capacity(8 << 10);
         encode(&mut text, &self.registry)?;
         Ok(text)
@@ -202,6 +234,12 @@ impl Metrics {
         let help = "When the state in force was loaded, seconds since 1970";
         to.register("state_loaded_timestamp_seconds", help, self.state_loaded.clone());
         to.register("state_reloads", "Changes of the state by outcome", self.state_reloads.clone());
+        let help = "Objects of a watched cluster that the state is made from, by kind";
+        to.register("state_objects", help, self.state_objects.clone());
+        let help = "Lists and watches that failed or broke off, by kind; each is tried again";
+        to.register("watch_failures", help, self.watch_failures.clone());
+        let help = "For how long the API server has not told of changes, 0 while it does";
+        to.register("state_age_seconds", help, self.state_age.clone());
         for outcome in [ReloadOutcome::Replaced, ReloadOutcome::Failed] {
             drop(self.certificate_reloads.get_or_create(&ReloadLabels { outcome }));
             drop(self.state_reloads.get_or_create(&ReloadLabels { outcome }));
@@ -220,6 +258,11 @@ struct ReviewLabels {
     outcome: Outcome,
     reason: &'static str,
     class: Cow<'static, str>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct KindLabels {
+    kind: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]

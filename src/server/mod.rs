@@ -15,6 +15,7 @@ pub mod metrics;
 pub mod mutate;
 pub mod readiness;
 pub mod state_reload;
+pub mod state_watch;
 pub mod telemetry;
 pub mod tls;
 

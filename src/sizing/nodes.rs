@@ -43,7 +43,7 @@ pub struct NodeShape {
 /// All nodes, and the shapes found for placements that were asked about before.
 #[derive(Debug, Default)]
 pub struct NodeIndex {
-    nodes: Vec<Node>,
+    nodes: Vec<Arc<Node>>,
     found: RwLock<HashMap<Vec<u8>, Arc<[NodeShape]>>>,
 }
 
@@ -62,13 +62,16 @@ const BACKENDS: [Backend; 3] = [Backend::Kubelet, Backend::CrioAnnotation, Backe
 
 impl NodeIndex {
     /// Indexes nodes; taints that match the built-in patterns or `transient` are forgotten.
-    pub fn new(mut nodes: Vec<Node>, transient: &[TaintPattern]) -> Self {
-        for node in &mut nodes {
-            node.taints.retain(|taint| {
-                !TRANSIENT_TAINTS.iter().any(|pattern| matches(pattern, &taint.key))
-                    && !transient.iter().any(|pattern| pattern.matches(&taint.key))
-            });
-        }
+    pub fn new(nodes: Vec<Node>, transient: &[TaintPattern]) -> Self {
+        let forgetful = |mut node: Node| {
+            node.forget_transient_taints(transient);
+            Arc::new(node)
+        };
+        Self::shared(nodes.into_iter().map(forgetful).collect())
+    }
+
+    /// Indexes nodes that forgot their transient taints already and may be part of other indexes too.
+    pub fn shared(mut nodes: Vec<Arc<Node>>) -> Self {
         nodes.sort_by(|left, right| left.name.cmp(&right.name));
         Self { nodes, found: RwLock::default() }
     }
@@ -79,7 +82,7 @@ impl NodeIndex {
     }
 
     /// Every node, by name.
-    pub fn nodes(&self) -> &[Node] {
+    pub fn nodes(&self) -> &[Arc<Node>] {
         &self.nodes
     }
 
@@ -125,6 +128,14 @@ impl NodeIndex {
 }
 
 impl Node {
+    /// Drops the taints that match the built-in patterns or `transient`.
+    pub fn forget_transient_taints(&mut self, transient: &[TaintPattern]) {
+        self.taints.retain(|taint| {
+            !TRANSIENT_TAINTS.iter().any(|pattern| matches(pattern, &taint.key))
+                && !transient.iter().any(|pattern| pattern.matches(&taint.key))
+        });
+    }
+
     /// The permille that the node's evidence label promises; 0 where it is absent or not a positive integer.
     pub fn promised_permille(&self, backend: Backend) -> u64 {
         let value = self.labels.get(backend.evidence_label()).map_or("", String::as_str);

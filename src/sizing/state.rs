@@ -80,8 +80,14 @@ pub const OPT_OUT: &str = "none";
 
 impl State {
     /// Composes the snapshot.
-    pub fn new(parts: StateParts, settings: Settings) -> Self {
-        let StateParts { classes, nodes, namespaces, limit_ranges, quotas } = parts;
+    pub fn new(mut parts: StateParts, settings: Settings) -> Self {
+        let nodes = NodeIndex::new(std::mem::take(&mut parts.nodes), &settings.transient_taints);
+        Self::with_nodes(parts, nodes, settings)
+    }
+
+    /// Composes the snapshot from nodes that are indexed already; those of `parts` do not count.
+    pub fn with_nodes(parts: StateParts, nodes: NodeIndex, settings: Settings) -> Self {
+        let StateParts { classes, nodes: _, namespaces, limit_ranges, quotas } = parts;
         let classes: BTreeMap<String, Arc<SwapClass>> =
             classes.into_iter().map(|class| (class.name.clone(), Arc::new(class))).collect();
         let mut defaults = classes.values().filter(|class| class.is_default);
@@ -109,7 +115,6 @@ impl State {
             let counts_cpu_limits = quota.hard.iter().any(|key| key == "limits.cpu");
             facts.entry(quota.namespace).or_default().cpu_limit_quota |= counts_cpu_limits;
         }
-        let nodes = NodeIndex::new(nodes, &settings.transient_taints);
         Self { classes, default_class, problems, nodes, namespaces: facts, settings }
     }
 
@@ -135,6 +140,13 @@ impl State {
     /// What an operator should know: for example two default classes.
     pub fn problems(&self) -> &[String] {
         &self.problems
+    }
+
+    /// What the owner of a class should know: that another one is the default already.
+    pub fn remark_on(&self, class: &str) -> Option<String> {
+        let class = self.classes.get(class)?;
+        let is_ignored = class.is_default && self.default_class.name != class.name;
+        is_ignored.then(|| format!("not as the default class, which {} is already", self.default_class.name))
     }
 
     /// The nodes.

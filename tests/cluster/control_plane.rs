@@ -104,6 +104,16 @@ impl ControlPlane {
         name
     }
 
+    /// Makes SwapClass a kind that the cluster knows. May be called by every test that needs it.
+    pub(crate) fn install_swap_classes(&self) {
+        static ONCE: OnceLock<()> = OnceLock::new();
+        ONCE.get_or_init(|| {
+            let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/manifests/base/crd.yaml");
+            self.kubectl(&["apply", "-f", manifest]);
+            self.kubectl(&["wait", "--for=condition=Established", "crd/swapclasses.spark-swap.io"]);
+        });
+    }
+
     pub(crate) fn kubectl(&self, arguments: &[&str]) -> String {
         self.try_kubectl(arguments).unwrap_or_else(|error| panic!("kubectl {}: {error}", arguments.join(" ")))
     }

@@ -33,6 +33,7 @@ mod density;
 mod harness;
 mod kubelet_oracle;
 mod limit_range_oracle;
+mod live_state;
 mod outage;
 mod proof_oracle;
 mod quantity_oracle;

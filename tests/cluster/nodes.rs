@@ -12,12 +12,14 @@ pub(crate) const RESERVED_FOR: &str = "test.spark-swap.io/reserved-for";
 /// A node as kubectl prints it, for the cluster or for a state file.
 pub(crate) fn node(name: &str, memory: u64, swap: u64, labels: Value) -> Value {
     let resources = json!({"cpu": "64", "memory": memory.to_string(), "pods": "250"});
+    // As a kubelet reports it: nothing where there is none.
+    let node_info = if swap == 0 { json!({}) } else { json!({"swap": {"capacity": swap}}) };
     json!({
         "apiVersion": "v1", "kind": "Node",
         "metadata": {"name": name, "labels": labels},
         "status": {
             "capacity": resources, "allocatable": resources,
-            "nodeInfo": {"swap": {"capacity": swap}},
+            "nodeInfo": node_info,
             "conditions": [{"type": "Ready", "status": "True", "reason": "Test", "message": ""}],
         },
     })

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::{Value, json};
@@ -24,7 +24,16 @@ pub(crate) struct Webhook<'a> {
     /// A namespace of our own, where no label keeps the API server from calling us.
     probe_namespace: String,
     dir: TempDir,
+    state: State,
     server: Option<Server>,
+}
+
+/// What the webhook decides from.
+enum State {
+    /// Files in its directory.
+    Files,
+    /// The cluster, seen with this kubeconfig.
+    Live(PathBuf),
 }
 
 /// What the audit log says of a call.
@@ -43,16 +52,38 @@ struct Server {
 impl<'a> Webhook<'a> {
     /// Starts a webhook that knows `state` (objects as kubectl prints them) for `namespaces`.
     pub(crate) fn start(cluster: &'a ControlPlane, namespaces: &[&str], state: &[Value]) -> Self {
-        let dir = TempDir::with_prefix_in("webhook-", cluster.dir()).unwrap();
-        let probe_namespace = cluster.namespace("probe", json!({}));
-        let namespaces = namespaces.iter().copied().chain([&*probe_namespace]).map(str::to_owned).collect();
-        let mut this = Self { cluster, namespaces, probe_namespace, dir, server: None };
+        let mut this = Self::new(cluster, namespaces, State::Files);
         fs::create_dir(this.dir.path().join("state")).unwrap();
         for (index, object) in state.iter().enumerate() {
             this.write_state(&index.to_string(), object);
         }
         this.serve();
         this
+    }
+
+    /// Starts a webhook that watches the cluster with the rights of `kubeconfig`, for pods of `namespaces`.
+    pub(crate) fn start_live(cluster: &'a ControlPlane, namespaces: &[&str], kubeconfig: &Path) -> Self {
+        let mut this = Self::new(cluster, namespaces, State::Live(kubeconfig.to_owned()));
+        this.serve();
+        this
+    }
+
+    fn new(cluster: &'a ControlPlane, namespaces: &[&str], state: State) -> Self {
+        let dir = TempDir::with_prefix_in("webhook-", cluster.dir()).unwrap();
+        let probe_namespace = cluster.namespace("probe", json!({}));
+        let namespaces = namespaces.iter().copied().chain([&*probe_namespace]).map(str::to_owned).collect();
+        Self { cluster, namespaces, probe_namespace, dir, state, server: None }
+    }
+
+    /// The value of a metric of the server, by its name with labels as `/metrics` shows it.
+    pub(crate) fn metric(&self, name: &str) -> Option<String> {
+        let metrics = get(self.server.as_ref()?.admin_port, "/metrics").ok()?.body;
+        metrics.lines().find_map(|line| Some(line.strip_prefix(name)?.strip_prefix(' ')?.to_owned()))
+    }
+
+    /// What the server logged.
+    pub(crate) fn log(&self) -> String {
+        self.server.as_ref().map(|server| server.process.log()).unwrap_or_default()
     }
 
     /// Ends the server and leaves it registered: what an outage looks like to the API server.
@@ -105,10 +136,11 @@ impl<'a> Webhook<'a> {
                 .arg(format!("--admin-listen=127.0.0.1:{admin_port}"))
                 .arg("--write-ca")
                 .arg(ca)
-                .arg("--state")
-                .arg(self.dir.path().join("state"))
-                // Nothing is known of any cluster but what the state says.
-                .env("KUBECONFIG", self.dir.path().join("no-kubeconfig"));
+                .env_remove("KUBECONFIG");
+            match &self.state {
+                State::Files => command.arg("--state").arg(self.dir.path().join("state")),
+                State::Live(kubeconfig) => command.arg("--kubeconfig").arg(kubeconfig),
+            };
             let mut process = Process::start("spark-swap", &mut command, self.dir.path());
             let ready = wait::until("ready webhook", wait::LIMIT, || match process.has_ended() {
                 Some(_) => Ok(false),

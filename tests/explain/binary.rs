@@ -1,15 +1,28 @@
 //! The process: exit codes, streams and help.
 
+use std::fs;
 use std::io::Write;
+use std::net::TcpListener;
 use std::process::{Command, Output, Stdio};
+
+use serde_json::json;
 
 use crate::command::is_valid;
 use crate::pods::executor;
 
+/// Tests must not ask the cluster of whoever runs them.
+const NO_KUBECONFIG: &str = "no-kubeconfig";
+
 fn run(args: &[&str], stdin: &str) -> Output {
+    run_with(args, stdin, NO_KUBECONFIG)
+}
+
+fn run_with(args: &[&str], stdin: &str, kubeconfig: &str) -> Output {
     let mut child = Command::new(env!("CARGO_BIN_EXE_spark-swap"))
         .arg("explain")
         .args(args)
+        .env("KUBECONFIG", kubeconfig)
+        .env_remove("KUBERNETES_SERVICE_HOST")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -41,10 +54,49 @@ fn bad_input_is_2_with_a_line_for_each_problem() {
 }
 
 #[test]
+fn a_cluster_that_cannot_be_asked_is_named_with_the_way_without_it() {
+    let directory = tempfile::tempdir().unwrap();
+    // A port that nobody listens on: it is taken, and let go.
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let kubeconfig = directory.path().join("config");
+    let config = json!({
+        "apiVersion": "v1", "kind": "Config", "current-context": "away",
+        "clusters": [{"name": "away", "cluster": {"server": format!("http://127.0.0.1:{port}")}}],
+        "users": [{"name": "me", "user": {}}],
+        "contexts": [{"name": "away", "context": {"cluster": "away", "user": "me"}}],
+    });
+    fs::write(&kubeconfig, config.to_string()).unwrap();
+    let kubeconfig = kubeconfig.to_str().unwrap();
+    let asked = run_with(&["-f", "-"], "kind: Pod", kubeconfig);
+    assert_eq!(asked.status.code(), Some(2));
+    assert_eq!(
+        String::from_utf8(asked.stderr).unwrap(),
+        format!(
+            "error: http://127.0.0.1:{port} (context away): listing swapclasses: Connection refused (os error 111); \
+             with --offline no cluster is asked\n"
+        )
+    );
+    for (args, code) in [
+        (&["--offline"][..], 0),
+        (&["--node", "memory=64Gi"], 0),
+        (&["--state", "examples/state"], 0),
+        (&["--node", "memory=64Gi", "--kubeconfig", kubeconfig], 2),
+        (&["--context", "away"], 2),
+        (&["--context", "none"], 2),
+        (&["--offline", "--context", "away"], 2),
+    ] {
+        let output = run_with(&[&["-f", "-"], args].concat(), "kind: Pod", kubeconfig);
+        assert_eq!(output.status.code(), Some(code), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+}
+
+#[test]
 fn a_reader_that_has_seen_enough_is_fine() {
     let list = serde_json::json!({"kind": "List", "items": vec![executor(); 500]});
     let mut child = Command::new(env!("CARGO_BIN_EXE_spark-swap"))
         .args(["explain", "-f", "-"])
+        .env("KUBECONFIG", NO_KUBECONFIG)
+        .env_remove("KUBERNETES_SERVICE_HOST")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()

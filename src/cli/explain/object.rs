@@ -21,8 +21,8 @@ pub struct DecisionObject<'e> {
     outcome: &'static str,
     /// The admission warnings.
     warnings: Vec<String>,
-    /// How the input was read.
-    notes: &'e [String],
+    /// How the input was read, where the state is from, and what is wrong with it.
+    notes: Vec<&'e str>,
     /// As in the annotation `spark-swap.io/plan`.
     plan: Option<PlanJson<'e>>,
     bounds: Vec<BoundObject>,
@@ -82,7 +82,7 @@ impl<'e> DecisionObject<'e> {
             bound: plan.map(|plan| plan.bound),
             outcome: if decision.operations.is_empty() { "unchanged" } else { "patched" },
             warnings: decision.warnings(),
-            notes: &subject.notes,
+            notes: subject.notes.iter().chain(explained.notes).map(String::as_str).collect(),
             plan: plan.map(PlanJson::from),
             bounds: bounds.iter().map(|&(bound, request)| BoundObject { bound, request }).collect(),
             heap_bounds: heap_bounds.iter().map(|&(bound, heap)| HeapBoundObject { bound, heap }).collect(),

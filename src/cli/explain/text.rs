@@ -206,7 +206,8 @@ fn conf_labels(explained: &Explained<'_>) -> String {
 }
 
 fn notes(explained: &Explained<'_>) -> Vec<String> {
-    explained.subject.notes.iter().chain(explained.state.problems()).cloned().collect()
+    let Explained { subject, notes, state, .. } = explained;
+    subject.notes.iter().chain(*notes).chain(state.problems()).cloned().collect()
 }
 
 fn patch(operations: &[Operation]) -> String {

@@ -1,0 +1,109 @@
+//! Watches of everything that decisions read, as one stream.
+
+use std::time::Duration;
+
+use futures_util::stream::{BoxStream, Stream, StreamExt, select_all};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::api::Api;
+use kube::runtime::WatchStreamExt;
+use kube::runtime::utils::Backoff;
+use kube::runtime::watcher::{self, Config, DefaultBackoff, watcher};
+use kube::{Client, Resource};
+use serde_json::Value;
+
+use super::arrival::Arrival;
+use super::class_status::Seen;
+use super::live_state::Event;
+use super::objects::{Identity, Kind, Object};
+use super::snapshot::{class_object, swap_classes};
+
+/// What a watch tells.
+#[derive(Debug)]
+pub enum Told {
+    /// Something about the objects of a kind; of a SwapClass also the status that it carries.
+    Event(Kind, Event, Option<Box<Seen>>),
+    /// The API server does not know the kind: its CRD is not installed. Asked again.
+    NoSuchKind(Kind),
+    /// A list or watch failed or broke off, and why. Tried again.
+    Failed(Kind, String),
+}
+
+/// How long one watch request lasts. A connection that died in silence is noticed a few seconds after that.
+const WATCH_SECONDS: u32 = 120;
+/// How many objects one page of a list holds; while it is decoded it is in memory as text.
+const PAGE: u32 = 250;
+/// A restarted API server should not be kept waiting.
+const LONGEST_BACKOFF: Duration = Duration::from_secs(10);
+
+/// Watches every kind for ever.
+pub fn watch(client: &Client) -> impl Stream<Item = Told> + Send + Unpin + use<> {
+    select_all(Kind::ALL.iter().map(|kind| match kind {
+        Kind::SwapClass => classes(client.clone()),
+        _ => others(client.clone(), *kind),
+    }))
+}
+
+/// SwapClasses are few, and needed with their status.
+fn classes(client: Client) -> BoxStream<'static, Told> {
+    let watched = watcher(swap_classes(client), config());
+    stream(watched, Kind::SwapClass, |class| (Seen::new(&class).map(Box::new), class_object(class)))
+}
+
+fn others(client: Client, kind: Kind) -> BoxStream<'static, Told> {
+    let watched = watcher(Api::<Arrival>::all_with(client, &kind), config());
+    stream(watched, kind, |arrival| (None, arrival.object))
+}
+
+fn config() -> Config {
+    Config::default().timeout(WATCH_SECONDS).page_size(PAGE)
+}
+
+/// `reduce` says what is kept of an object.
+fn stream<K: Resource + 'static>(
+    watched: impl Stream<Item = watcher::Result<watcher::Event<K>>> + Send + 'static,
+    kind: Kind,
+    reduce: fn(K) -> (Option<Box<Seen>>, Value),
+) -> BoxStream<'static, Told> {
+    let told = move |event: watcher::Result<watcher::Event<K>>| match event {
+        Ok(watcher::Event::Init) => Told::Event(kind, Event::ListBegins, None),
+        Ok(watcher::Event::InitDone) => Told::Event(kind, Event::ListEnds, None),
+        Ok(watcher::Event::Delete(object)) => {
+            Told::Event(kind, Event::Deleted(identity(kind, object.meta())), None)
+        }
+        Ok(watcher::Event::InitApply(object) | watcher::Event::Apply(object)) => {
+            let identity = identity(kind, object.meta());
+            let (seen, object) = reduce(object);
+            Told::Event(kind, Event::Applied(identity, Object::read(kind, &object)), seen)
+        }
+        Err(watcher::Error::InitialListFailed(kube::Error::Api(status))) if status.code == 404 => {
+            Told::NoSuchKind(kind)
+        }
+        Err(error) => Told::Failed(kind, error.to_string()),
+    };
+    watched.backoff(ShortBackoff(DefaultBackoff::default())).map(told).boxed()
+}
+
+fn identity(kind: Kind, metadata: &ObjectMeta) -> Identity {
+    Identity {
+        kind,
+        namespace: metadata.namespace.clone().filter(|_| kind.is_namespaced()),
+        name: metadata.name.clone().unwrap_or_default(),
+    }
+}
+
+/// The usual one, which is kind to a struggling API server, cut off.
+struct ShortBackoff(DefaultBackoff);
+
+impl Iterator for ShortBackoff {
+    type Item = Duration;
+
+    fn next(&mut self) -> Option<Duration> {
+        self.0.next().map(|delay| delay.min(LONGEST_BACKOFF))
+    }
+}
+
+impl Backoff for ShortBackoff {
+    fn reset(&mut self) {
+        self.0.reset();
+    }
+}
