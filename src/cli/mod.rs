@@ -1,6 +1,7 @@
 //! The command line: one file per command. The `--help` texts are the manual.
 
 pub mod certs;
+pub mod check;
 pub mod duration;
 pub mod executor_memory;
 pub mod executor_pod;
@@ -9,6 +10,7 @@ pub mod files;
 pub mod java_properties;
 pub mod manifests;
 pub mod node_flag;
+pub mod progress;
 pub mod serve;
 pub mod sizes;
 pub mod spark_conf;
@@ -43,6 +45,7 @@ Exit codes:
 enum Command {
     Serve(Box<serve::Serve>),
     Explain(Box<explain::ExplainArgs>),
+    Check(check::CheckArgs),
     Manifests(manifests::Manifests),
     Certs(certs::Certs),
 }
@@ -53,6 +56,7 @@ pub fn main() -> ExitCode {
         Command::Serve(serve) => serve.run(),
         Command::Explain(args) => explain::run(&args, io::stdin(), &mut io::stdout())
             .map_err(|error| Failure::BadInput(format!("{error:#}"))),
+        Command::Check(args) => args.run(),
         Command::Manifests(manifests) => manifests.run(),
         Command::Certs(certs) => certs.run(),
     };
