@@ -26,6 +26,7 @@ mod wait;
 mod webhook;
 
 // The tests, by subject.
+mod check;
 mod class_selection;
 mod crd;
 mod demo;

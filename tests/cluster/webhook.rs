@@ -116,7 +116,7 @@ impl<'a> Webhook<'a> {
         Some(Verdict { mutated: called["mutated"] == true, reason: reason.to_owned() })
     }
 
-    fn configuration_name(&self) -> String {
+    pub(crate) fn configuration_name(&self) -> String {
         format!("spark-swap-for-{}", self.namespaces.join("-"))
     }
 
@@ -211,7 +211,7 @@ impl Drop for Webhook<'_> {
 }
 
 /// The binary under test, or another build of it that `SPARK_SWAP_BIN` names.
-fn program() -> OsString {
+pub(crate) fn program() -> OsString {
     std::env::var_os("SPARK_SWAP_BIN").unwrap_or_else(|| env!("CARGO_BIN_EXE_spark-swap").into())
 }
 

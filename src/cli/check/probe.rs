@@ -2,10 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::checks::{Check, CheckId};
+use super::certificate;
+use super::checks::{Check, CheckId, Status};
 use super::difference::difference;
-use super::facts::{Answer, Facts, Outcome, Probe, Seen};
+use super::facts::{Answer, Facts, Handshake, Outcome, Probe};
 use super::prediction::{Prediction, predict};
+use super::service;
 use super::webhook::ENTRY;
 use crate::cli::executor_pod::executor_pod;
 use crate::cli::sizes::mi;
@@ -181,23 +183,23 @@ fn unchanged(facts: &Facts, predicted: Prediction) -> Check {
     }
 }
 
-/// Why a webhook that should answer does not, in the order of likelihood by what else is known.
+/// Why a webhook that should answer does not: what fails on the way to it, else what cannot be seen from here.
 fn cause_of_silence(facts: &Facts) -> String {
-    let is_unreachable =
-        facts.handshakes.iter().any(|handshake| matches!(handshake.outcome, Outcome::Unreachable(_)));
+    let on_the_way = service::checks(facts).into_iter().chain(certificate::checks(facts));
+    if let Some(broken) = on_the_way.into_iter().find(|check| check.status == Status::Fail) {
+        return format!("First cure what fails above: {}.", broken.id.text());
+    }
     let is_by_url = facts.entry().is_some_and(|entry| entry.client_config.service.is_none());
-    let likely = if matches!(facts.service, Seen::Absent) {
-        "The webhook configuration names a Service that does not exist. "
-    } else if is_unreachable && is_by_url {
-        "Nothing answers at the webhook's URL: is the server running? "
+    let is_unreachable = |handshake: &Handshake| matches!(handshake.outcome, Outcome::Unreachable(_));
+    let likely = if is_by_url && facts.handshakes.iter().any(is_unreachable) {
+        "Nothing answers at the webhook's URL. "
     } else {
         ""
     };
     format!(
-        "{likely}The API server does not get an answer, and failurePolicy Ignore hides it: look at the server's checks above, at \
-         the webhook's pods and their logs, and at network policies between the API server and them. The API server's log \
-         and its metric apiserver_admission_webhook_fail_open_count say more. A webhook that has just started, or a \
-         configuration that has just changed, takes a moment."
+        "{likely}Does the webhook run, may the API server reach it (network policies, firewalls), has one of them just \
+         changed? failurePolicy Ignore hides what is wrong; the API server's log and its metric \
+         apiserver_admission_webhook_fail_open_count tell."
     )
 }
 

@@ -16,6 +16,9 @@ pub enum Output {
     Yaml,
 }
 
+/// Where lines are broken.
+const WIDTH: usize = 110;
+
 /// What stands before a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Marks {
@@ -75,14 +78,34 @@ fn text(checks: &[Check], marks: Marks) -> String {
         // What was found stands beside the title when it passed, and below it when there is more to say.
         let mut found = check.message.lines();
         let beside = if check.status == Status::Pass { found.next() } else { None };
-        lines.push(
-            beside.map_or_else(|| format!("  {mark} {title}"), |found| format!("  {mark} {title}: {found}")),
-        );
-        lines.extend(found.chain(check.advice.as_deref()).map(|line| format!("{indent}{line}")));
+        let title = beside.map_or_else(|| title.to_owned(), |found| format!("{title}: {found}"));
+        let below = found.chain(check.advice.as_deref()).flat_map(|line| wrapped(line, &indent));
+        lines.extend(wrapped(&title, &format!("  {mark} ")).into_iter().chain(below));
     }
     let count = |status| checks.iter().filter(|check| check.status == status).count();
     let (passed, warned, failed) = (count(Status::Pass), count(Status::Warn), count(Status::Fail));
     let warnings = if warned == 1 { "warning" } else { "warnings" };
     lines.push(format!("\n{passed} passed, {warned} {warnings}, {failed} failed\n"));
     lines.join("\n")
+}
+
+/// The words of a text in lines that are not much longer than [`WIDTH`]: the first after `start`, the others below it.
+fn wrapped(text: &str, start: &str) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut line = start.to_owned();
+    let mut is_empty = true;
+    for word in text.split(' ') {
+        let length = line.chars().count().saturating_add(word.chars().count());
+        if !is_empty && length >= WIDTH {
+            lines.push(std::mem::replace(&mut line, " ".repeat(start.chars().count())));
+            is_empty = true;
+        }
+        if !is_empty {
+            line.push(' ');
+        }
+        line.push_str(word);
+        is_empty = false;
+    }
+    lines.push(line);
+    lines
 }
