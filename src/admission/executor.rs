@@ -241,7 +241,8 @@ fn unswappable(spark: &SparkContainer<'_, '_>, large_pages: bool) -> Unswappable
     sum
 }
 
-fn pod_resources(spark: &SparkContainer<'_, '_>) -> PodResources {
+/// cpu and memory of all containers.
+pub fn pod_resources(spark: &SparkContainer<'_, '_>) -> PodResources {
     let apps = spark.spec.containers().iter().enumerate().filter(|(index, _)| *index != spark.index);
     let inits = spark.spec.init_containers.as_deref().unwrap_or_default().iter().map(|container| {
         let is_sidecar = container.restart_policy.as_ref().is_some_and(|policy| policy.as_str() == "Always");

@@ -71,16 +71,22 @@ pub struct FoundPlan {
     /// The class's name.
     pub class: String,
     enforcement: String,
-    heap: Option<FoundChange>,
-    request: Option<FoundChange>,
-    limit: Option<FoundChange>,
+    /// H.
+    pub heap: Option<FoundChange>,
+    /// R.
+    pub request: Option<FoundChange>,
+    /// L.
+    pub limit: Option<FoundChange>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+/// A change that a plan on a pod tells of, bytes.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(default)]
-struct FoundChange {
-    from: Option<u64>,
-    to: Option<u64>,
+pub struct FoundChange {
+    /// As received.
+    pub from: Option<u64>,
+    /// As planned.
+    pub to: Option<u64>,
 }
 
 impl FoundPlan {
@@ -89,12 +95,17 @@ impl FoundPlan {
         serde_json::from_str(annotation).unwrap_or_default()
     }
 
+    /// The plan was applied, not only recorded.
+    pub fn is_enforced(&self) -> bool {
+        self.enforcement == Enforcement::Enforce.as_str()
+    }
+
     /// The plan was applied, and one of the pod's values now is neither what it set nor what it found.
     pub fn was_changed_since(&self, request: Option<u64>, limit: Option<u64>, heap: Option<u64>) -> bool {
         let differs = |planned: &Option<FoundChange>, now: Option<u64>| {
             planned.as_ref().is_some_and(|change| now.is_some() && now != change.to && now != change.from)
         };
-        self.enforcement == Enforcement::Enforce.as_str()
+        self.is_enforced()
             && (differs(&self.request, request) || differs(&self.limit, limit) || differs(&self.heap, heap))
     }
 }

@@ -162,7 +162,7 @@ mod tests {
     fn memory(conf: &[(&str, &str)]) -> Result<ExecutorMemory, String> {
         let mut all = SparkConf::default();
         for (key, value) in conf {
-            all.set_flag(key, value);
+            all.set_flag("--conf", key, value);
         }
         ExecutorMemory::of(&all).map_err(|problem| problem.to_string())
     }

@@ -4,32 +4,26 @@ pub mod advice;
 pub mod arithmetic;
 pub mod before_after;
 pub mod cause;
-pub mod input;
 pub mod node_text;
 pub mod nodes;
 pub mod object;
-pub mod pod_shape;
 pub mod text;
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{ErrorKind, Read, Write};
-use std::path::{Path, PathBuf};
+use std::io::{Read, Write};
 
-use anyhow::{Context, anyhow, bail, ensure};
+use anyhow::ensure;
 use clap::{ArgGroup, Args, ValueEnum};
 use serde::Serialize;
 
-use super::block_on;
-use super::executor_pod::executor_pod;
-use super::spark_conf::SparkConf;
-use super::state_source::{STATE_MANUAL, StateFlags, StateSource};
+use super::pod_flags::PodFlags;
+use super::pod_input::{Input, Subject};
+use super::state_source::{KnownState, NODES_MANUAL, STATE_MANUAL, StateFlags};
+use super::{block_on, write_all};
 use crate::admission::decision::{Decision, decide};
 use crate::admission::pod::Pod;
 use crate::admission::review;
-use crate::cluster::state_files::MAX_FILE_BYTES;
 use crate::sizing::state::State;
-use input::{Input, Subject};
 use object::DecisionObject;
 
 /// Explain what happens to an executor and why, without a cluster.
@@ -39,22 +33,12 @@ use object::DecisionObject;
 /// as the webhook: with the arithmetic, every bound, the check on every node, and the patch.
 #[derive(Args, Debug)]
 #[command(
-    after_long_help = format!("{STATE_MANUAL}\n\n{MANUAL}"),
+    after_long_help = format!("{STATE_MANUAL}\n\n{NODES_MANUAL}\n{MANUAL}"),
     group(ArgGroup::new("input").required(true).multiple(true).args(["file", "conf", "properties_file"]))
 )]
 pub struct ExplainArgs {
-    /// File with pods, YAML or JSON; - is stdin. Repeatable
-    #[arg(short, long, value_name = "FILE", conflicts_with_all = ["conf", "properties_file"])]
-    file: Vec<PathBuf>,
-    /// Spark conf as spark-submit takes it, instead of a pod; repeatable. Explains the executor that Spark would create
-    #[arg(long, value_name = "KEY=VALUE", value_parser = key_value)]
-    conf: Vec<(String, String)>,
-    /// Spark conf from a file such as spark-defaults.conf; --conf wins over it
-    #[arg(long, value_name = "FILE", alias = "conf-file")]
-    properties_file: Option<PathBuf>,
-    /// The namespace [default: the review's or the pod's own, else default]
-    #[arg(short, long, value_name = "NAME")]
-    namespace: Option<String>,
+    #[command(flatten)]
+    pods: PodFlags,
     #[command(flatten)]
     state: StateFlags,
     /// text for people, json or yaml for programs, patch for the JSON patch alone
@@ -72,17 +56,6 @@ enum Output {
 }
 
 const MANUAL: &str = "\
-Nodes on the command line: --node memory=64Gi, and separated by commas whatever else is known:
-  swap=32Gi                 its swap; counts as handed out, by every swap backend
-  name=NAME                 [default: node-1, node-2, ...]
-  count=N                   so many of them, NAME-1 to NAME-N
-  label=KEY=VALUE           a label; repeatable
-  taint=KEY=VALUE:EFFECT    a taint, also KEY:EFFECT; repeatable
-
-A node with swap gets the evidence labels of all backends, floor(1000*swap/memory), and every node gets \
-kubernetes.io/hostname and kubernetes.io/os=linux; label= wins over them. So \
-label=spark-swap.io/limited-swap-permille=0 makes a node with swap that its kubelet does not hand out.
-
 Pods of a running cluster: a pod with a uid is explained without spec.nodeName, which the scheduler set after \
 admission; a pod that carries a plan is shown with it.
 
@@ -146,87 +119,13 @@ pub struct Explained<'e> {
 /// # Errors
 /// What is wrong with the input and where, a problem a line.
 pub fn run(args: &ExplainArgs, stdin: impl Read, out: &mut impl Write) -> anyhow::Result<()> {
-    let input = args.input(stdin)?;
-    let StateSource { parts, notes } = block_on(async {
+    let input = args.pods.read(&[], stdin)?;
+    let KnownState { parts, notes, .. } = block_on(async {
         let cluster = args.state.cluster(false).await?;
         args.state.read(cluster.as_ref()).await
     })?;
     let state = State::new(parts, args.state.settings());
-    let shown = show(&input, &state, &notes, args.output)?;
-    match out.write_all(shown.as_bytes()).and_then(|()| out.flush()) {
-        // A reader that has seen enough (`| head`) is not an error.
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error).context("stdout"),
-        _ => Ok(()),
-    }
-}
-
-impl ExplainArgs {
-    fn input(&self, mut stdin: impl Read) -> anyhow::Result<Input> {
-        let mut input = Input::new(self.namespace.as_deref());
-        if self.file.is_empty() {
-            let (conf, place) = self.spark_conf(stdin)?;
-            input.add_executor(executor_pod(&conf)?, &place);
-            return Ok(input);
-        }
-        input.is_list = self.file.len() > 1;
-        for path in &self.file {
-            let (name, text) = read(path, &mut stdin)?;
-            input.add_text(&name, &text);
-        }
-        ensure!(input.problems.is_empty(), input.problems.join("\n"));
-        if input.subjects.is_empty() && !input.is_list {
-            let found: Vec<&str> = input.passed_over.keys().map(String::as_str).collect();
-            bail!(
-                "{}: holds no pod, but {}; give a Pod, an AdmissionReview, a list of pods, an object with a pod template, or Spark conf with --conf",
-                name_of(self.file.first()),
-                found.join(", ")
-            );
-        }
-        Ok(input)
-    }
-
-    /// The conf, and where it is from.
-    fn spark_conf(&self, mut stdin: impl Read) -> anyhow::Result<(SparkConf, String)> {
-        let mut places = Vec::new();
-        let mut conf = SparkConf::default();
-        if let Some(path) = &self.properties_file {
-            let (name, text) = read(path, &mut stdin)?;
-            conf = SparkConf::from_properties(&name, &text).map_err(anyhow::Error::msg)?;
-            places.push(name);
-        }
-        for (key, value) in &self.conf {
-            conf.set_flag(key, value);
-        }
-        places.extend((!self.conf.is_empty()).then(|| "--conf".to_owned()));
-        Ok((conf, places.join(" and ")))
-    }
-}
-
-/// Reads a file, or stdin for `-`: its name in messages and its text.
-fn read(path: &Path, stdin: &mut impl Read) -> anyhow::Result<(String, String)> {
-    let name = name_of(Some(path));
-    let mut bytes = Vec::new();
-    let limit = MAX_FILE_BYTES.saturating_add(1);
-    let read = if path == Path::new("-") {
-        stdin.take(limit).read_to_end(&mut bytes)
-    } else {
-        File::open(path).and_then(|file| file.take(limit).read_to_end(&mut bytes))
-    };
-    read.map_err(|error| anyhow!("{name}: {error}"))?;
-    ensure!(
-        u64::try_from(bytes.len()).is_ok_and(|length| length <= MAX_FILE_BYTES),
-        "{name}: is larger than {} MiB",
-        MAX_FILE_BYTES >> 20
-    );
-    match String::from_utf8(bytes) {
-        Ok(text) => Ok((name, text)),
-        Err(error) => bail!("{name}: is not UTF-8 text (byte {})", error.utf8_error().valid_up_to()),
-    }
-}
-
-fn name_of(path: Option<&(impl AsRef<Path> + ?Sized)>) -> String {
-    let name = path.map(|path| path.as_ref().display().to_string());
-    name.filter(|name| name != "-").unwrap_or_else(|| "stdin".to_owned())
+    write_all(out, &show(&input, &state, &notes, args.output)?)
 }
 
 fn show(input: &Input, state: &State, notes: &[String], output: Output) -> anyhow::Result<String> {
@@ -267,9 +166,4 @@ fn show(input: &Input, state: &State, notes: &[String], output: Output) -> anyho
 
 fn json(value: &impl Serialize) -> anyhow::Result<String> {
     Ok(serde_json::to_string_pretty(value)? + "\n")
-}
-
-fn key_value(text: &str) -> Result<(String, String), String> {
-    let (key, value) = text.split_once('=').ok_or("write KEY=VALUE")?;
-    Ok((key.to_owned(), value.to_owned()))
 }

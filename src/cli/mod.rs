@@ -1,5 +1,6 @@
 //! The command line: one file per command. The `--help` texts are the manual.
 
+pub mod as_received;
 pub mod certs;
 pub mod check;
 pub mod duration;
@@ -10,6 +11,9 @@ pub mod files;
 pub mod java_properties;
 pub mod manifests;
 pub mod node_flag;
+pub mod pod_flags;
+pub mod pod_input;
+pub mod pod_shape;
 pub mod progress;
 pub mod serve;
 pub mod sizes;
@@ -17,11 +21,14 @@ pub mod spark_conf;
 pub mod state_source;
 pub mod table;
 
+use std::env;
 use std::fmt::Display;
 use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use anyhow::Context;
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 /// Turns Kubernetes node swap into memory for Spark executors.
 ///
@@ -50,9 +57,12 @@ enum Command {
     Certs(certs::Certs),
 }
 
+/// The file name by which kubectl finds the command `kubectl spark-swap`.
+const KUBECTL_PLUGIN: &str = "kubectl-spark_swap";
+
 /// Runs the command that the process was started with.
 pub fn main() -> ExitCode {
-    let result = match Cli::parse().command {
+    let result = match parse().command {
         Command::Serve(serve) => serve.run(),
         Command::Explain(args) => explain::run(&args, io::stdin(), &mut io::stdout())
             .map_err(|error| Failure::BadInput(format!("{error:#}"))),
@@ -64,6 +74,14 @@ pub fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(),
     }
+}
+
+/// The command line, which ends the process where it is not understood. Usage lines say what the user typed.
+fn parse() -> Cli {
+    let program = env::args_os().next().map(PathBuf::from);
+    let is_plugin = program.as_deref().and_then(Path::file_stem).is_some_and(|name| name == KUBECTL_PLUGIN);
+    let command = if is_plugin { Cli::command().bin_name("kubectl spark-swap") } else { Cli::command() };
+    Cli::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit())
 }
 
 /// Why a command did not succeed.
@@ -104,17 +122,19 @@ pub fn block_on<T>(future: impl Future<Output = anyhow::Result<T>>) -> anyhow::R
 
 /// Writes to stdout. A reader that has seen enough (`| head`) is not an error.
 pub fn print(text: &str) -> Result<(), Failure> {
-    let mut stdout = io::stdout().lock();
-    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::bad_input("stdout", error)),
+    write_all(&mut io::stdout().lock(), text).map_err(|error| Failure::BadInput(format!("{error:#}")))
+}
+
+/// Writes what a command answers. A reader that has seen enough (`| head`) is not an error.
+pub fn write_all(out: &mut impl Write, text: &str) -> anyhow::Result<()> {
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error).context("stdout"),
         _ => Ok(()),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use crate::cluster::allocatable::{Allocatable, AllocatableByNode, millis};
 use crate::sizing::class::Backend;
 use crate::sizing::label_syntax::{check_dns_subdomain, check_label_key, check_label_value};
 use crate::sizing::nodes::Node;
@@ -19,11 +20,11 @@ pub struct NodeFlag {
     count: u64,
     labels: BTreeMap<String, String>,
     taints: Vec<Taint>,
+    allocatable: Allocatable,
 }
 
 /// How `--node` is written; the manual.
-pub const FORMAT: &str =
-    "memory=64Gi[,swap=32Gi][,name=NAME][,count=N][,label=KEY=VALUE]...[,taint=KEY[=VALUE]:EFFECT]...";
+pub const FORMAT: &str = "memory=64Gi[,swap=32Gi][,name=NAME][,count=N][,label=KEY=VALUE]...[,taint=KEY[=VALUE]:EFFECT]...[,allocatable=60Gi][,cpu=16]";
 /// More would take long and say nothing more.
 const MOST_NODES: u64 = 100_000;
 
@@ -42,8 +43,9 @@ impl NodeFlag {
         }
         let memory = fields.memory.filter(|memory| *memory > 0);
         let memory = memory.ok_or_else(|| format!("memory is missing or 0; write {FORMAT}"))?;
-        let Fields { swap, name, count, labels, taints, .. } = fields;
-        Ok(Self { memory, swap: swap.unwrap_or(0), name, count: count.unwrap_or(1), labels, taints })
+        let Fields { swap, name, count, labels, taints, allocatable, .. } = fields;
+        let swap = swap.unwrap_or(0);
+        Ok(Self { memory, swap, name, count: count.unwrap_or(1), labels, taints, allocatable })
     }
 }
 
@@ -51,13 +53,18 @@ impl NodeFlag {
 ///
 /// # Errors
 /// A name that is taken.
-pub fn add_nodes(flags: &[NodeFlag], nodes: &mut Vec<Node>) -> Result<(), String> {
+pub fn add_nodes(
+    flags: &[NodeFlag],
+    nodes: &mut Vec<Node>,
+    allocatable: &mut AllocatableByNode,
+) -> Result<(), String> {
     let mut taken: HashSet<String> = nodes.iter().map(|node| node.name.clone()).collect();
     for (place, flag) in flags.iter().enumerate() {
         for name in names(place, flag) {
             if !taken.insert(name.clone()) {
                 return Err(is_taken(&name));
             }
+            allocatable.insert(name.clone(), flag.allocatable);
             nodes.push(node(flag, name));
         }
     }
@@ -108,6 +115,7 @@ struct Fields {
     count: Option<u64>,
     labels: BTreeMap<String, String>,
     taints: Vec<Taint>,
+    allocatable: Allocatable,
 }
 
 impl Fields {
@@ -134,6 +142,8 @@ impl Fields {
                 self.taints.push(taint(value).map_err(|problem| format!("taint={value}: {problem}"))?);
                 Ok(())
             }
+            "allocatable" => once(&mut self.allocatable.memory, key, bytes(key, value)?),
+            "cpu" => once(&mut self.allocatable.cpu_millis, key, cores(key, value)?),
             _ => Err(format!("{key:?} is not known; write {FORMAT}")),
         }
     }
@@ -149,6 +159,11 @@ fn once<T>(field: &mut Option<T>, key: &str, value: T) -> Result<(), String> {
 fn bytes(key: &str, value: &str) -> Result<u64, String> {
     let quantity: Quantity = value.parse().map_err(|error| format!("{key}={value}: {error}"))?;
     quantity.bytes().ok_or_else(|| format!("{key}={value}: is negative"))
+}
+
+fn cores(key: &str, value: &str) -> Result<u64, String> {
+    let quantity: Quantity = value.parse().map_err(|error| format!("{key}={value}: {error}"))?;
+    millis(quantity).ok_or_else(|| format!("{key}={value}: is negative"))
 }
 
 fn label(text: &str) -> Result<(String, String), String> {
@@ -176,7 +191,7 @@ mod tests {
     fn nodes(flags: &[&str]) -> Result<Vec<Node>, String> {
         let flags = flags.iter().map(|text| NodeFlag::parse(text)).collect::<Result<Vec<_>, _>>()?;
         let mut nodes = Vec::new();
-        add_nodes(&flags, &mut nodes)?;
+        add_nodes(&flags, &mut nodes, &mut AllocatableByNode::new())?;
         Ok(nodes)
     }
 
@@ -218,6 +233,7 @@ mod tests {
             ("memory=-1Gi", "memory=-1Gi: is negative"),
             ("memory=1Gi,memory=2Gi", "memory is given twice"),
             ("memroy=1Gi", "\"memroy\" is not known; write memory=64Gi"),
+            ("memory=1Gi,cpu=many", "cpu=many: is not a quantity"),
             ("memory=1Gi,count=0", "count=0: is not a number from 1 to 100000"),
             ("memory=1Gi,name=Node_1", "name=Node_1: is not lower-case letters"),
             ("memory=1Gi,label=a", "label=a: write KEY=VALUE"),

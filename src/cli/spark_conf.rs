@@ -50,9 +50,9 @@ impl SparkConf {
         Ok(conf)
     }
 
-    /// Sets a `--conf`, which wins over whatever was set before.
-    pub fn set_flag(&mut self, key: &str, value: &str) {
-        self.set(key.to_owned(), value.to_owned(), "--conf".to_owned());
+    /// Sets what `--conf` or a flag of its own says, which wins over whatever was set before.
+    pub fn set_flag(&mut self, flag: &str, key: &str, value: &str) {
+        self.set(key.to_owned(), value.to_owned(), flag.to_owned());
     }
 
     /// The value of a key.
@@ -120,7 +120,7 @@ impl SparkConf {
 impl fmt::Display for ConfProblem {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { origin, key, value, problem } = self;
-        let separator = if origin.is_empty() || origin == "--conf" { "" } else { ":" };
+        let separator = if origin.is_empty() || origin.starts_with("--") { "" } else { ":" };
         write!(formatter, "{}{separator} {}={}: {problem}", OneLine(origin), OneLine(key), OneLine(value))
     }
 }
@@ -133,9 +133,9 @@ mod tests {
     fn flags_win_over_the_file_and_the_last_one_over_the_others() {
         let file = "spark.a 1\nspark.b  2 \nspark.c=3\nother 4\nspark.c 5\n";
         let mut conf = SparkConf::from_properties("spark-defaults.conf", file).unwrap();
-        conf.set_flag("spark.a", "6");
-        conf.set_flag("spark.a", "7");
-        conf.set_flag("sparc.a", "8");
+        conf.set_flag("--conf", "spark.a", "6");
+        conf.set_flag("--conf", "spark.a", "7");
+        conf.set_flag("--conf", "sparc.a", "8");
         assert_eq!(
             ["spark.a", "spark.b", "spark.c"].map(|key| conf.get(key)),
             [Some("7"), Some("2"), Some("5")]
@@ -149,9 +149,9 @@ mod tests {
     #[test]
     fn prefixes_need_something_after_them() {
         let mut conf = SparkConf::default();
-        conf.set_flag("spark.executorEnv.", "x");
-        conf.set_flag("spark.executorEnv.A", "a");
-        conf.set_flag("spark.executorEnvironment", "x");
+        conf.set_flag("--conf", "spark.executorEnv.", "x");
+        conf.set_flag("--conf", "spark.executorEnv.A", "a");
+        conf.set_flag("--conf", "spark.executorEnvironment", "x");
         assert_eq!(conf.with_prefix("spark.executorEnv.").collect::<Vec<_>>(), [("A", "a")]);
     }
 }

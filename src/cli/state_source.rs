@@ -7,6 +7,8 @@ use anyhow::{anyhow, bail};
 use clap::Args;
 
 use super::node_flag::{self, NodeFlag};
+use super::progress::Progress;
+use crate::cluster::allocatable::{AllocatableByNode, note_document};
 use crate::cluster::connection::{Cluster, ClusterFlags, NO_CLUSTER};
 use crate::cluster::{snapshot, state_files};
 use crate::sizing::limit_range::LimitRange;
@@ -36,6 +38,21 @@ pub struct StateFlags {
     offline: bool,
 }
 
+/// How nodes are written on the command line: for the manuals.
+pub const NODES_MANUAL: &str = "\
+Nodes on the command line: --node memory=64Gi, and separated by commas whatever else is known:
+  swap=32Gi                 its swap; counts as handed out, by every swap backend
+  name=NAME                 [default: node-1, node-2, ...]
+  count=N                   so many of them, NAME-1 to NAME-N
+  label=KEY=VALUE           a label; repeatable
+  taint=KEY=VALUE:EFFECT    a taint, also KEY:EFFECT; repeatable
+  allocatable=60Gi, cpu=16  what it has for pods; plan counts with it, no decision reads it
+
+A node with swap gets the evidence labels of all backends, floor(1000*swap/memory), and every node gets \
+kubernetes.io/hostname and kubernetes.io/os=linux; label= wins over them. So \
+label=spark-swap.io/limited-swap-permille=0 makes a node with swap that its kubelet does not hand out.
+";
+
 /// Which state a command decides from: for the manuals.
 pub const STATE_MANUAL: &str = "\
 What is decided from: the cluster of the kubeconfig, read once. With --state or --node it is not asked, only these \
@@ -48,9 +65,11 @@ const LISTED_OBJECTS: usize = 5;
 
 /// The state that a command decides from.
 #[derive(Debug, Default)]
-pub struct StateSource {
+pub struct KnownState {
     /// What decisions read.
     pub parts: StateParts,
+    /// `status.allocatable` of the nodes of files and flags.
+    pub allocatable: AllocatableByNode,
     /// Which cluster it is from, what replaces its objects, and what is wrong with them; empty for files and flags alone.
     pub notes: Vec<String>,
 }
@@ -79,22 +98,23 @@ impl StateFlags {
     ///
     /// # Errors
     /// What is wrong with the files and flags, a problem a line; a cluster that does not answer.
-    pub async fn read(&self, cluster: Option<&Cluster>) -> anyhow::Result<StateSource> {
-        let mut given = state_files::load(&self.state)?;
-        node_flag::add_nodes(&self.node, &mut given.nodes).map_err(anyhow::Error::msg)?;
-        let Some(cluster) = cluster else {
-            return Ok(StateSource { parts: given, notes: Vec::new() });
-        };
-        let live = snapshot::take(&cluster.client).await;
+    pub async fn read(&self, cluster: Option<&Cluster>) -> anyhow::Result<KnownState> {
+        let mut known = KnownState::default();
+        let KnownState { parts, allocatable, notes } = &mut known;
+        *parts =
+            state_files::load_and_show(&self.state, &mut |document| note_document(document, allocatable))?;
+        node_flag::add_nodes(&self.node, &mut parts.nodes, allocatable).map_err(anyhow::Error::msg)?;
+        let Some(cluster) = cluster else { return Ok(known) };
+        let live = Progress::new("reading the cluster").show(snapshot::take(&cluster.client)).await;
         let live = live.map_err(|error| anyhow!("{cluster}: {error:#}; {OFFLINE}"))?;
         node_flag::check_default_names(&self.node, &live.parts.nodes).map_err(anyhow::Error::msg)?;
-        let mut notes = vec![format!("The state is that of {cluster}.")];
-        let Overlay { parts, replaced } = Overlay::new(live.parts, given);
+        let replaced = lay_over(live.parts, parts);
+        notes.push(format!("The state is that of {cluster}."));
         if !replaced.is_empty() {
             notes.push(format!("--state and --node replace what the cluster has: {}.", listed(&replaced)));
         }
         notes.extend(live.problems);
-        Ok(StateSource { parts, notes })
+        Ok(known)
     }
 
     /// What `serve` would be told.
@@ -106,44 +126,36 @@ impl StateFlags {
     }
 }
 
-/// Objects over those of a cluster.
-struct Overlay {
-    parts: StateParts,
-    /// What the cluster has of the same kind and name: `Node a`, `LimitRange etl/limits`.
-    replaced: Vec<String>,
+/// Adds the objects of a cluster that are not given; the others are named: `Node a`, `LimitRange etl/limits`.
+fn lay_over(of_cluster: StateParts, given: &mut StateParts) -> Vec<String> {
+    let mut replaced = Vec::new();
+    let StateParts { classes, nodes, namespaces, limit_ranges, quotas } = of_cluster;
+    add_missing("SwapClass", classes, &mut given.classes, |class| class.name.clone(), &mut replaced);
+    add_missing("Node", nodes, &mut given.nodes, |node| node.name.clone(), &mut replaced);
+    add_missing("Namespace", namespaces, &mut given.namespaces, |own| own.name.clone(), &mut replaced);
+    let of_range = |range: &LimitRange| format!("{}/{}", range.namespace, range.name);
+    add_missing("LimitRange", limit_ranges, &mut given.limit_ranges, of_range, &mut replaced);
+    let of_quota = |quota: &ResourceQuota| format!("{}/{}", quota.namespace, quota.name);
+    add_missing("ResourceQuota", quotas, &mut given.quotas, of_quota, &mut replaced);
+    replaced
 }
 
-impl Overlay {
-    fn new(mut below: StateParts, above: StateParts) -> Self {
-        let mut replaced = Vec::new();
-        let name = |name: &String| name.clone();
-        let full_name = |namespace: &str, name: &str| format!("{namespace}/{name}");
-        lay("SwapClass", &mut below.classes, above.classes, |class| name(&class.name), &mut replaced);
-        lay("Node", &mut below.nodes, above.nodes, |node| name(&node.name), &mut replaced);
-        lay("Namespace", &mut below.namespaces, above.namespaces, |own| name(&own.name), &mut replaced);
-        let of_range = |range: &LimitRange| full_name(&range.namespace, &range.name);
-        lay("LimitRange", &mut below.limit_ranges, above.limit_ranges, of_range, &mut replaced);
-        let of_quota = |quota: &ResourceQuota| full_name(&quota.namespace, &quota.name);
-        lay("ResourceQuota", &mut below.quotas, above.quotas, of_quota, &mut replaced);
-        Self { parts: below, replaced }
-    }
-}
-
-/// Objects of one kind.
-fn lay<T>(
+fn add_missing<T>(
     kind: &str,
-    below: &mut Vec<T>,
-    above: Vec<T>,
+    of_cluster: Vec<T>,
+    given: &mut Vec<T>,
     name: impl Fn(&T) -> String,
     replaced: &mut Vec<String>,
 ) {
-    let names: HashSet<String> = above.iter().map(&name).collect();
-    let is_replaced = |object: &T| names.contains(&name(object));
-    replaced.extend(
-        below.iter().filter(|object| is_replaced(object)).map(|object| format!("{kind} {}", name(object))),
-    );
-    below.retain(|object| !is_replaced(object));
-    below.extend(above);
+    let names: HashSet<String> = given.iter().map(&name).collect();
+    for object in of_cluster {
+        let name = name(&object);
+        if names.contains(&name) {
+            replaced.push(format!("{kind} {name}"));
+        } else {
+            given.push(object);
+        }
+    }
 }
 
 fn listed(objects: &[String]) -> String {
@@ -181,13 +193,11 @@ mod tests {
 
     #[test]
     fn what_is_given_replaces_what_the_cluster_has_of_the_same_kind_and_name() {
-        let Overlay { parts, replaced } = Overlay::new(
-            parts(&[("a", "cluster"), ("b", "cluster")]),
-            parts(&[("b", "file"), ("c", "file")]),
-        );
+        let mut known = parts(&[("b", "file"), ("c", "file")]);
+        let replaced = lay_over(parts(&[("a", "cluster"), ("b", "cluster")]), &mut known);
         let from: Vec<(&str, &str)> =
-            parts.namespaces.iter().map(|one| (one.name.as_str(), one.labels["from"].as_str())).collect();
-        assert_eq!(from, [("a", "cluster"), ("b", "file"), ("c", "file")]);
+            known.namespaces.iter().map(|one| (one.name.as_str(), one.labels["from"].as_str())).collect();
+        assert_eq!(from, [("b", "file"), ("c", "file"), ("a", "cluster")]);
         assert_eq!(replaced, ["Namespace b", "LimitRange b/limits"]);
     }
 

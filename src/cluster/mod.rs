@@ -1,5 +1,6 @@
 //! Where the state comes from: files, or a cluster that is listed once or watched.
 
+pub mod allocatable;
 pub mod api;
 pub mod arrival;
 pub mod class_status;

@@ -10,6 +10,8 @@ use std::hash::{Hash, Hasher};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use serde_json::Value;
+
 use super::documents::for_each_document;
 use super::objects::{Found, Identity, read_document};
 use crate::sizing::fields::{OneLine, Problem};
@@ -26,7 +28,15 @@ const READS_PER_SWAP: usize = 3;
 /// # Errors
 /// Every problem of every file.
 pub fn load(paths: &[PathBuf]) -> Result<StateParts, StateProblems> {
-    parse(&read_all(paths, Wanted::AnyFile))
+    load_and_show(paths, &mut |_| {})
+}
+
+/// The same, and shows every document as it was read, for those who want more of an object than decisions do.
+///
+/// # Errors
+/// Every problem of every file.
+pub fn load_and_show(paths: &[PathBuf], show: &mut dyn FnMut(&Value)) -> Result<StateParts, StateProblems> {
+    parse(&read_all(paths, Wanted::AnyFile), show)
 }
 
 /// State files that are polled for changes of their content, however they come about: edits, renames, or the `..data`
@@ -72,7 +82,7 @@ impl Watched {
             return None;
         }
         self.fingerprint = fingerprint;
-        Some(parse(&sources))
+        Some(parse(&sources, &mut |_| {}))
     }
 }
 
@@ -176,11 +186,11 @@ fn unreadable(path: &Path, error: &io::Error) -> Source {
     Source { file: path.display().to_string(), content: Err(format!("cannot be read: {error}")) }
 }
 
-fn parse(sources: &[Source]) -> Result<StateParts, StateProblems> {
+fn parse(sources: &[Source], show: &mut dyn FnMut(&Value)) -> Result<StateParts, StateProblems> {
     let mut reading = Reading::default();
     for source in sources {
         match source.content.as_deref().map(std::str::from_utf8) {
-            Ok(Ok(text)) => reading.add_text(&source.file, text),
+            Ok(Ok(text)) => reading.add_text(&source.file, text, show),
             Ok(Err(error)) => {
                 let place = error.valid_up_to();
                 reading.refuse(&source.file, format!("is not UTF-8 text (byte {place}); save it as UTF-8"));
@@ -201,11 +211,12 @@ struct Reading<'a> {
 }
 
 impl<'a> Reading<'a> {
-    fn add_text(&mut self, file: &'a str, text: &str) {
+    fn add_text(&mut self, file: &'a str, text: &str, show: &mut dyn FnMut(&Value)) {
         let mut number: usize = 0;
         for_each_document(text, |document| match document {
             Ok(document) => {
                 number = number.saturating_add(1);
+                show(&document);
                 for found in read_document(&document, &format!("document {number}")) {
                     self.add(file, found);
                 }

@@ -111,17 +111,10 @@ impl NodeIndex {
             if !placement.allows(&node.name, &node.labels, &node.taints) {
                 continue;
             }
-            let evidence = BACKENDS.map(|backend| node.promised_permille(backend));
             shapes
-                .entry((node.memory, node.swap, evidence))
+                .entry((node.memory, node.swap, node.evidence()))
                 .and_modify(|shape| shape.count = shape.count.saturating_add(1))
-                .or_insert_with(|| NodeShape {
-                    name: node.name.clone(),
-                    count: 1,
-                    memory: node.memory,
-                    swap: node.swap,
-                    evidence,
-                });
+                .or_insert_with(|| NodeShape::of(node));
         }
         shapes.into_values().collect()
     }
@@ -142,9 +135,24 @@ impl Node {
         let digits = value.bytes().all(|byte| byte.is_ascii_digit());
         value.parse().ok().filter(|_| digits).unwrap_or(0)
     }
+
+    fn evidence(&self) -> [u64; 3] {
+        BACKENDS.map(|backend| self.promised_permille(backend))
+    }
 }
 
 impl NodeShape {
+    /// The shape of one node.
+    pub fn of(node: &Node) -> Self {
+        Self {
+            name: node.name.clone(),
+            count: 1,
+            memory: node.memory,
+            swap: node.swap,
+            evidence: node.evidence(),
+        }
+    }
+
     /// The permille that the evidence label promises; 0: no evidence.
     pub fn labelled_permille(&self, backend: Backend) -> u64 {
         match backend {

@@ -80,8 +80,20 @@ impl PodResources {
             })
     }
 
-    /// The pod's total as the LimitRanger adds it up (`podRequests` and `podLimits`): app containers and sidecars
-    /// together, and never less than any init container with the sidecars started before it.
+    /// The memory that the scheduler reserves for the pod with this request on the Spark container, bytes; `None` when it
+    /// is beyond what Kubernetes can count.
+    pub fn reserved_memory(&self, spark_request: u64) -> Option<u64> {
+        self.pod_total(Quantity::from_bytes(spark_request), |resources| resources.memory_request)?.bytes()
+    }
+
+    /// The cpu that the scheduler reserves for the pod.
+    pub fn reserved_cpu(&self) -> Option<Quantity> {
+        let spark = self.spark.cpu_request.unwrap_or_else(|| Quantity::from_bytes(0));
+        self.pod_total(spark, |resources| resources.cpu_request)
+    }
+
+    /// The pod's total as the scheduler and the LimitRanger add it up (`podRequests` and `podLimits`): app containers and
+    /// sidecars together, and never less than any init container with the sidecars started before it.
     fn pod_total(
         &self,
         spark: Quantity,

@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::Write;
 use std::net::TcpListener;
+use std::os::unix::fs::symlink;
 use std::process::{Command, Output, Stdio};
 
 use serde_json::json;
@@ -119,4 +120,19 @@ fn the_examples_of_the_manual_are_commands() {
     for command in commands {
         assert!(is_valid(&command.split_whitespace().collect::<Vec<_>>()), "{command}");
     }
+}
+
+#[test]
+fn as_a_kubectl_plugin_it_is_called_what_the_user_typed() {
+    let directory = tempfile::tempdir().unwrap();
+    let usage = |name: &str| {
+        let link = directory.path().join(name);
+        symlink(env!("CARGO_BIN_EXE_spark-swap"), &link).unwrap();
+        let help = Command::new(link).args(["explain", "-h"]).output().unwrap();
+        let help = String::from_utf8(help.stdout).unwrap();
+        let usage = help.lines().find_map(|line| line.strip_prefix("Usage: ")).unwrap();
+        usage.split(" [").next().unwrap().to_owned()
+    };
+    assert_eq!(usage("kubectl-spark_swap"), "kubectl spark-swap explain");
+    assert_eq!(usage("spark-swap"), "spark-swap explain");
 }

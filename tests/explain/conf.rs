@@ -15,7 +15,7 @@ fn pod_of(conf: &[&str]) -> ExecutorPod {
     let mut all = SparkConf::default();
     for pair in conf {
         let (key, value) = pair.split_once('=').unwrap();
-        all.set_flag(key, value);
+        all.set_flag("--conf", key, value);
     }
     executor_pod(&all).unwrap()
 }

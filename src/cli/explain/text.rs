@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::cause::{Cause, cause};
-use super::input::Input;
 use super::{Explained, arithmetic, before_after, node_text};
 use crate::admission::class_choice::{NamedBy, named};
 use crate::admission::operation::Operation;
+use crate::cli::pod_input::Input;
 use crate::cli::sizes::{both, ratio};
 use crate::cli::table::{Align, Table};
 use crate::sizing::class::{Strategy, SwapClass};

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::input::found;
+use super::pod_input::found;
 use crate::admission::pod::Pod;
 
 /// The deepest field that is not of the type that a pod has there, with what was found; never its content.

@@ -1,5 +1,5 @@
-//! What is explained: pods out of files, and the executor pod of a Spark conf. Each becomes the review that the API
-//! server would send.
+//! The pods that a command is about: out of files, and the executor pod of a Spark conf. Each becomes the review that the
+//! API server would send.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use crate::cli::executor_pod::ExecutorPod;
 use crate::cluster::documents::for_each_document;
 use crate::sizing::fields::OneLine;
 
-/// One pod to explain.
+/// One pod to decide about.
 #[derive(Clone, Debug)]
 pub struct Subject {
     /// Where it is: `pod.yaml`, `stdin, document 2, items[3]` or `--conf`.
@@ -31,7 +31,7 @@ pub struct Subject {
     pub notes: Vec<String>,
 }
 
-/// Everything to explain.
+/// All pods to decide about.
 #[derive(Clone, Debug, Default)]
 pub struct Input {
     /// The pods, in the order of the input.
