@@ -12,7 +12,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use crate::process::Server;
+use crate::server::Server;
 
 const BODY: &[u8] = include_bytes!("../data/executor-typical.json");
 
@@ -28,7 +28,7 @@ pub struct Load {
     elapsed: Duration,
 }
 
-struct Connection {
+pub struct Connection {
     stream: TlsStream<TcpStream>,
     buffer: Vec<u8>,
 }
@@ -110,7 +110,7 @@ impl Client {
         Load::new(latencies, started.elapsed())
     }
 
-    async fn connect(&self) -> Connection {
+    pub async fn connect(&self) -> Connection {
         let tcp = TcpStream::connect(self.address).await.unwrap();
         tcp.set_nodelay(true).unwrap();
         let name = ServerName::try_from("localhost").unwrap();
@@ -120,8 +120,20 @@ impl Client {
 }
 
 impl Connection {
+    /// One answer, headers and all.
+    pub async fn ask(&mut self, client: &Client) -> String {
+        let filled = self.exchange(&client.request).await;
+        String::from_utf8_lossy(&self.buffer[..filled]).into_owned()
+    }
+
     async fn call(&mut self, request: &[u8]) -> Duration {
         let started = Instant::now();
+        self.exchange(request).await;
+        started.elapsed()
+    }
+
+    /// Sends a request and returns how many bytes of the buffer the answer takes.
+    async fn exchange(&mut self, request: &[u8]) -> usize {
         self.stream.write_all(request).await.unwrap();
         self.stream.flush().await.unwrap();
         let mut filled = 0;
@@ -130,7 +142,7 @@ impl Connection {
             assert!(read > 0, "the server closed the connection");
             filled += read;
             if is_complete(&self.buffer[..filled]) {
-                return started.elapsed();
+                return filled;
             }
         }
     }

@@ -21,12 +21,12 @@
 
 mod floor;
 mod load;
-mod process;
+mod server;
 
 use std::time::Duration;
 
 use load::Client;
-use process::Server;
+use server::Server;
 
 /// What one server did in one round.
 #[derive(Clone, Default)]

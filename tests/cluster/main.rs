@@ -14,11 +14,13 @@
 // The real parts, and what the tests need to talk about them.
 mod classes;
 mod control_plane;
+mod dry_run;
 mod nodes;
 mod oracle;
 mod parts;
 mod pods;
 mod process;
+mod random_class;
 mod resources;
 mod scenario;
 mod spark;
@@ -27,6 +29,7 @@ mod webhook;
 
 // The tests, by subject.
 mod check;
+mod class_agreement;
 mod class_selection;
 mod crd;
 mod demo;

@@ -45,4 +45,5 @@ mod reference;
 mod reviews;
 mod rollout;
 mod spark_labels;
+mod wire_classes;
 mod worked_example;

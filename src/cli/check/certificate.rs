@@ -137,7 +137,7 @@ fn served(facts: &Facts, roots: Option<&[Certificate]>) -> Vec<Check> {
             Outcome::NoTls(problem) => refused.push(format!("{address}: no TLS: {problem}")),
             Outcome::Served(chain) => {
                 match verify(chain, roots, name, now) {
-                    Ok(()) => trusted.push(format!("{name} at {address}")),
+                    Ok(()) => trusted.push(address.as_str()),
                     Err(problem) => refused.push(format!("{address}: {problem}")),
                 }
                 leaves.extend(shortest_lived(chain));
@@ -155,8 +155,8 @@ fn served(facts: &Facts, roots: Option<&[Certificate]>) -> Vec<Check> {
         checks.push(Check::warn(id, refused.join("\n"), SERVE_AGAIN));
     } else if !refused.is_empty() {
         checks.push(Check::fail(id, refused.join("\n"), SERVE_AGAIN));
-    } else if !trusted.is_empty() {
-        checks.push(Check::pass(id, trusted.join(", ")));
+    } else if let Some(first) = facts.handshakes.first().filter(|_| !trusted.is_empty()) {
+        checks.push(Check::pass(id, format!("{} at {}", first.name, trusted.join(", "))));
     } else if is_answered && !unreachable.is_empty() {
         checks
             .push(Check::pass(id, "by the API server, as the dry run shows; it cannot be reached from here"));

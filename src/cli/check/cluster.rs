@@ -110,14 +110,14 @@ fn custom_resource(definition: &Seen<Value>) -> Vec<Check> {
 
 fn schema(version: &Value) -> Check {
     let id = CheckId::SwapClassSchema;
-    let member = "schema";
+    let schema_of = |version: &Value| version.get("schema").cloned().unwrap_or_default();
     let ours = definition().ok();
-    let ours = ours.as_ref().and_then(served_version).and_then(|version| version.get(member));
-    match difference(version.get(member).unwrap_or(&Value::Null), ours.unwrap_or(&Value::Null)) {
-        None => Check::pass(id, format!("of version {}", env!("CARGO_PKG_VERSION"))),
+    let ours = ours.as_ref().and_then(served_version).map(schema_of).unwrap_or_default();
+    match difference(&schema_of(version), &ours) {
+        None => Check::pass(id, ""),
         Some(difference) => Check::warn(
             id,
-            format!("it differs from that of version {}: {difference}", env!("CARGO_PKG_VERSION")),
+            format!("it is not that of version {}: {difference}", env!("CARGO_PKG_VERSION")),
             format!("Use the spark-swap that is installed, or upgrade the definition: {INSTALL_CRD}"),
         ),
     }

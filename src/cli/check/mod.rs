@@ -66,6 +66,10 @@ looked at. A check whose subject is not there is left out: another one says so. 
 The dry-run executor is what Spark creates without any conf: 1408Mi. It counts against no quota, is not scheduled, and
 keeps to Pod Security level restricted. It takes the class of its namespace, or the default one.
 
+What it reads with your rights: customresourcedefinitions, mutatingwebhookconfigurations, swapclasses, nodes, namespaces,
+limitranges and resourcequotas; where the webhook has a Service, that one and its endpointslices. And it creates pods in
+the namespace, as dry runs.
+
 Output for programs (-o json, -o yaml): a list. Members are only ever added:
   id       in kebab-case; it never changes its meaning
   title    what is true when the check passes

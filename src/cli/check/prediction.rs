@@ -1,6 +1,6 @@
 //! What should become of an executor, by everything that a client can see: the same decision that the webhook makes.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::facts::{Answer, Facts, Probe, Seen};
 use super::webhook::{self, selects, selects_namespace};
@@ -9,8 +9,9 @@ use crate::admission::plan_annotation;
 use crate::admission::pod::Pod;
 use crate::admission::reason::Reason;
 use crate::admission::review;
+use crate::cli::explain::Explained;
 use crate::cli::explain::cause::{Cause, cause};
-use crate::cli::explain::{Explained, input::Subject};
+use crate::cli::pod_input::{Input, Subject};
 use crate::cluster::objects::Kind;
 use crate::sizing::state::{CLASS_LABEL, State};
 
@@ -43,26 +44,10 @@ pub fn predict(facts: &Facts, probe: &Probe) -> Prediction {
     if !unread.is_empty() {
         return Prediction::Unknown(unread.join(", "));
     }
-    let pod = as_received(probe);
-    let review = json!({
-        "apiVersion": "admission.k8s.io/v1",
-        "kind": "AdmissionReview",
-        "request": {
-            "uid": "check",
-            "kind": {"group": "", "version": "v1", "kind": "Pod"},
-            "namespace": facts.namespace,
-            "operation": "CREATE",
-            "object": pod,
-        },
-    });
-    let subject = Subject {
-        place: "check".to_owned(),
-        kind: "Pod".to_owned(),
-        name: String::new(),
-        namespace: facts.namespace.clone(),
-        review: review.to_string().into_bytes(),
-        memory: None,
-        notes: Vec::new(),
+    let mut input = Input::new(Some(&facts.namespace));
+    input.add_text("the dry-run executor", &as_received(probe).to_string());
+    let Some(subject) = input.subjects.pop() else {
+        return Prediction::Unknown(input.problems.join("\n"));
     };
     let state = State::new(facts.parts.clone(), facts.settings.clone());
     let request = match review::read(&subject.review) {

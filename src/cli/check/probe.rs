@@ -20,8 +20,8 @@ const DECIDED: [&str; 7] = ["class", "strategy", "enforcement", "heap", "request
 /// An executor as Spark makes it without any conf, harmless under Pod Security level restricted.
 pub fn executor() -> Value {
     let mut conf = SparkConf::default();
-    conf.set_flag("spark.app.id", "spark-swap-check");
-    conf.set_flag("spark.app.name", "spark-swap-check");
+    conf.set_flag("check", "spark.app.id", "spark-swap-check");
+    conf.set_flag("check", "spark.app.name", "spark-swap-check");
     // Nothing in this conf is refused.
     let mut pod = executor_pod(&conf).map(|executor| executor.pod).unwrap_or_default();
     set(&mut pod, "/metadata", "name", Value::Null);
@@ -197,8 +197,8 @@ fn cause_of_silence(facts: &Facts) -> String {
         ""
     };
     format!(
-        "{likely}Does the webhook run, may the API server reach it (network policies, firewalls), has one of them just \
-         changed? failurePolicy Ignore hides what is wrong; the API server's log and its metric \
+        "{likely}Does the webhook run, may the API server reach it (network policies, firewalls), do its matchConditions \
+         let the executor through, has something just changed? failurePolicy Ignore hides what is wrong; the API server's log and its metric \
          apiserver_admission_webhook_fail_open_count tell."
     )
 }

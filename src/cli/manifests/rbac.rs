@@ -8,9 +8,9 @@ use crate::cluster::documents::parse_documents;
 
 const MANIFEST: &str = include_str!("../../../manifests/base/rbac.yaml");
 
-/// The manifest with its comments.
+/// The manifest with its comments. In quotes, for a namespace may be called `5` or `no`.
 pub(super) fn manifest(namespace: &str) -> String {
-    MANIFEST.replace(&format!("namespace: {DEFAULT_NAME}\n"), &format!("namespace: {namespace}\n"))
+    MANIFEST.replace(&format!("namespace: {DEFAULT_NAME}\n"), &format!("namespace: \"{namespace}\"\n"))
 }
 
 pub(super) fn objects(namespace: &str) -> Result<Vec<Value>, Failure> {

@@ -1,12 +1,13 @@
 //! What the schema's types cannot say: bounds, and rules in CEL with a message for whoever breaks them.
 //!
-//! They are as strict as [`crate::sizing::class_spec`], in the same words. Lengths are bounded because the API server
-//! refuses a rule that could be slow.
+//! They are as strict as [`crate::sizing::class_spec`], but for bounds on lengths: the API server refuses rules that could
+//! be slow. `format` is known to Kubernetes from 1.32 on.
 
 use kube::core::{Message, Rule, validate};
 use schemars::Schema;
 use serde_json::json;
 
+use crate::sizing::class::SwapClass;
 use crate::sizing::kubelet::PAGE;
 use crate::sizing::label_syntax::{MAX_LABEL_LENGTH, MAX_SUBDOMAIN_LENGTH};
 
@@ -18,10 +19,11 @@ const MAX_LABEL_KEY_LENGTH: usize = MAX_SUBDOMAIN_LENGTH + 1 + MAX_LABEL_LENGTH;
 const MAX_SELECTOR_LABELS: usize = 64;
 
 pub(super) fn spec(schema: &mut Schema) {
+    let default = SwapClass::built_in().working_set_percent;
     add(
         schema,
         Rule::new("self.workingSetPercent <= self.peakPercent").field_path(".workingSetPercent"),
-        "must not be above spec.peakPercent; it is 70 unless set",
+        format!("must not be above spec.peakPercent; it is {default} unless set").as_str(),
     );
     add(
         schema,
@@ -44,7 +46,7 @@ pub(super) fn positive(schema: &mut Schema) {
 
 pub(super) fn at_least_a_page(schema: &mut Schema) {
     // A fraction of a byte counts as a whole one.
-    let message = format!("must be a quantity of at least {PAGE} bytes, which are a page, such as 4Gi");
+    let message = format!("must be a quantity of at least {PAGE} bytes (a page), such as 4Gi");
     quantity_above(schema, PAGE.saturating_sub(1), &message);
 }
 

@@ -10,18 +10,14 @@ use spark_swap::sizing::nodes::Node;
 
 use crate::ask::Case;
 
+pub use classes::class;
+
 const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
 
 /// Any case at all.
 pub fn case() -> impl Strategy<Value = Case> {
-    let parts = (
-        executors::ask(),
-        classes::class(),
-        clusters::nodes(),
-        clusters::ranges(),
-        prop::bool::weighted(0.1),
-    );
+    let parts = (executors::ask(), class(), clusters::nodes(), clusters::ranges(), prop::bool::weighted(0.1));
     parts.prop_map(|(mut ask, class, nodes, mut ranges, cpu_limit_quota)| {
         clusters::scale(&mut ranges, &ask);
         if ask.node_name.is_some() && nodes.is_empty() {

@@ -11,6 +11,8 @@ use rustls::pki_types::pem::PemObject;
 pub struct Server {
     pub name: &'static str,
     pub address: SocketAddr,
+    /// Probes and metrics; of the floor the same as `address`.
+    pub admin: SocketAddr,
     pub authority: CertificateDer<'static>,
     pub ready_after: Duration,
     child: Child,
@@ -52,19 +54,21 @@ impl Server {
         let started = Instant::now();
         let mut child = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        let address = lines
+        let (address, admin) = lines
             .by_ref()
             .map(Result::unwrap)
             .find_map(|line| {
                 let entry: serde_json::Value = serde_json::from_str(&line).ok()?;
-                entry.get("listen")?.as_str()?.parse().ok()
+                let address = |name: &str| entry.get(name)?.as_str()?.parse::<SocketAddr>().ok();
+                let listen = address("listen")?;
+                Some((listen, address("admin_listen").unwrap_or(listen)))
             })
             .expect("the server says where it listens");
         let ready_after = started.elapsed();
         // The log goes on; somebody must read it.
         std::thread::spawn(move || lines.for_each(drop));
         let authority = CertificateDer::from_pem_file(&authority).unwrap();
-        Self { name, address, authority, ready_after, child, _directory: directory }
+        Self { name, address, admin, authority, ready_after, child, _directory: directory }
     }
 
     /// CPU time of all threads that still live.
