@@ -3,9 +3,9 @@
 use rstest::rstest;
 use serde_json::json;
 use spark_swap::cli::check::checks::{self, CheckId, Status};
-use spark_swap::cli::check::facts::{Facts, Seen, Server, Unread};
+use spark_swap::cli::check::facts::{Facts, Seen, Unread};
 
-use crate::installation::{assert_check, assert_left_out, bare, installed_definition, working};
+use crate::installation::{assert_check, assert_left_out, bare, installed_definition, server, working};
 
 #[test]
 fn a_working_installation_passes_every_check() {
@@ -51,7 +51,7 @@ fn swap_is_ga_from_1_34(
     #[case] message: &str,
 ) {
     let mut facts = bare();
-    facts.server = Ok(Server::new("https://10.0.0.1:6443", major, minor, &format!("v{major}.{minor}.1")));
+    facts.server = Ok(server(major, minor, &format!("v{major}.{minor}.1")));
     assert_check(&facts, CheckId::Version, status, message);
 }
 

@@ -80,12 +80,20 @@ pub(crate) fn working() -> Facts {
 
 /// A cluster that knows SwapClass, and nothing else.
 pub(crate) fn bare() -> Facts {
-    let server = Server::new("https://10.0.0.1:6443", "1", "36", "v1.36.3");
-    let mut facts = Facts::new(Timestamp::from_second(NOW).unwrap(), Ok(server));
+    let mut facts = Facts::new(Timestamp::from_second(NOW).unwrap(), Ok(server("1", "36", "v1.36.3")));
     facts.definition = Seen::Found(installed_definition());
     facts.configurations = Seen::Found(Vec::new());
     facts.classes = Seen::Found(Vec::new());
     facts
+}
+
+/// An API server of this version.
+pub(crate) fn server(major: &str, minor: &str, git_version: &str) -> Server {
+    let version = json!({
+        "major": major, "minor": minor, "gitVersion": git_version, "gitCommit": "", "gitTreeState": "",
+        "buildDate": "", "goVersion": "", "compiler": "", "platform": "",
+    });
+    Server { url: "https://10.0.0.1:6443".to_owned(), version: from_json(version) }
 }
 
 pub(crate) fn installed_definition() -> Value {

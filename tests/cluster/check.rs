@@ -129,6 +129,25 @@ fn a_working_installation_passes() {
     elsewhere.assert("probe", "warn", "the namespaceSelector does not select the namespace default");
     assert_eq!(elsewhere.code, 0, "{elsewhere:#?}");
 
+    // The probe satisfies what namespaces ask for, and is not counted.
+    let namespace = &installation.namespace;
+    let cluster = installation.cluster;
+    cluster.kubectl(&["label", "namespace", namespace, "pod-security.kubernetes.io/enforce=restricted"]);
+    cluster.create(&json!({
+        "apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "quota", "namespace": namespace},
+        "spec": {"hard": {"requests.memory": "2Gi", "limits.memory": "2Gi", "requests.cpu": "1", "pods": "1"}},
+    }));
+    let used = || cluster.get("resourcequota", namespace, "quota")["status"]["used"].clone();
+    wait::until(
+        "counted quota",
+        wait::LIMIT,
+        || if used().is_object() { Ok(()) } else { Err(String::new()) },
+    );
+    for _ in 0..2 {
+        installation.check(&name, namespace).assert("probe", "pass", "Density");
+    }
+    assert_eq!(used()["pods"], "0");
+
     let missing = installation.check("not-installed", "default");
     missing.assert("webhook-configuration", "fail", "no MutatingWebhookConfiguration not-installed");
     assert_eq!(missing.code, 1);

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::checks::{Check, CheckId};
 use super::difference::difference;
-use super::facts::{Facts, Seen, Server};
+use super::facts::{Facts, Seen};
 use crate::cluster::api::definition::definition;
 use crate::cluster::snapshot::INSTALL_CRD;
 
@@ -132,17 +132,4 @@ fn served_version(definition: &Value) -> Option<&Value> {
 
 fn text<'v>(object: &'v Value, member: &str) -> &'v str {
     object.get(member).and_then(Value::as_str).unwrap_or_default()
-}
-
-impl Server {
-    /// A server of this version.
-    pub fn new(url: &str, major: &str, minor: &str, git_version: &str) -> Self {
-        let version = Info {
-            major: major.to_owned(),
-            minor: minor.to_owned(),
-            git_version: git_version.to_owned(),
-            ..Info::default()
-        };
-        Self { url: url.to_owned(), version }
-    }
 }

@@ -218,8 +218,8 @@ async fn try_create(client: &Client, namespace: &str, pod: &Value) -> kube::Resu
 
 /// The text of `299 - "text"`.
 fn warning_text(value: &str) -> String {
-    let quoted = value.split_once('"').map(|(_, rest)| rest.trim_end().trim_end_matches('"'));
-    quoted.unwrap_or(value).replace("\\\"", "\"").replace("\\\\", "\\")
+    let text = value.split_once('"').and_then(|(_, rest)| rest.strip_suffix('"'));
+    text.unwrap_or(value).replace("\\\"", "\"").replace("\\\\", "\\")
 }
 
 #[cfg(test)]
@@ -228,7 +228,7 @@ mod tests {
 
     #[test]
     fn a_warning_header_is_read() {
-        assert_eq!(warning_text(r#"299 - "would violate \"restricted\"""#), r#"would violate "restricted"#);
+        assert_eq!(warning_text(r#"299 - "would violate \"x\"""#), r#"would violate "x""#);
         assert_eq!(warning_text(r#"299 - "plain""#), "plain");
         assert_eq!(warning_text("odd"), "odd");
     }

@@ -125,3 +125,22 @@ impl ServerCertVerifier for Witness {
         self.provider.signature_verification_algorithms.supported_schemes()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn who_hangs_up_speaks_no_tls_and_who_is_not_there_cannot_be_reached() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let hang_up = async { drop(listener.accept().await.unwrap()) };
+        let (handshake, ()) = tokio::join!(shake_hands(address.clone(), "localhost".to_owned()), hang_up);
+        assert!(matches!(handshake.outcome, Outcome::NoTls(_)), "{handshake:?}");
+        drop(listener);
+        let handshake = shake_hands(address, "localhost".to_owned()).await;
+        assert!(matches!(handshake.outcome, Outcome::Unreachable(_)), "{handshake:?}");
+    }
+}

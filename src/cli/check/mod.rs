@@ -60,15 +60,15 @@ pub struct CheckArgs {
 }
 
 const MANUAL: &str = "\
-Every check passes, warns or fails, and says what to do about it. A warning is something that works, or that could not be
-looked at. A check whose subject is not there is left out: another one says so. docs/checks.md lists them all.
+Every check passes, warns or fails, and says what to do about it. A warning is something that works, or that could not \
+be looked at. A check whose subject is not there is left out: another one says so. docs/checks.md lists them all.
 
-The dry-run executor is what Spark creates without any conf: 1408Mi. It counts against no quota, is not scheduled, and
+The dry-run executor is what Spark creates without any conf: 1408Mi. It counts against no quota, is not scheduled, and \
 keeps to Pod Security level restricted. It takes the class of its namespace, or the default one.
 
-What it reads with your rights: customresourcedefinitions, mutatingwebhookconfigurations, swapclasses, nodes, namespaces,
-limitranges and resourcequotas; where the webhook has a Service, that one and its endpointslices. And it creates pods in
-the namespace, as dry runs.
+What it reads with your rights: customresourcedefinitions, mutatingwebhookconfigurations, swapclasses, nodes, \
+namespaces, limitranges and resourcequotas; where the webhook has a Service, that one and its endpointslices. And it \
+creates pods in the namespace, as dry runs.
 
 Output for programs (-o json, -o yaml): a list. Members are only ever added:
   id       in kebab-case; it never changes its meaning

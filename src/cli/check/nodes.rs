@@ -10,7 +10,6 @@ use crate::cluster::objects::Kind;
 use crate::sizing::class::Backend;
 use crate::sizing::nodes::Node;
 
-const BACKENDS: [Backend; 3] = [Backend::Kubelet, Backend::CrioAnnotation, Backend::NriMemoryQos];
 /// More names than these are counted.
 const NAMES: usize = 5;
 
@@ -40,7 +39,7 @@ pub fn checks(facts: &Facts) -> Vec<Check> {
 
 /// Some backend's evidence label promises something.
 fn has_evidence(node: &Node) -> bool {
-    BACKENDS.iter().any(|backend| node.promised_permille(*backend) > 0)
+    Backend::ALL.iter().any(|backend| node.promised_permille(*backend) > 0)
 }
 
 fn evidence(with_swap: &[&Node]) -> Check {
@@ -62,7 +61,7 @@ fn evidence(with_swap: &[&Node]) -> Check {
 fn values(nodes: &[Node]) -> Check {
     let mut findings = Vec::new();
     for node in nodes {
-        for backend in BACKENDS {
+        for backend in Backend::ALL.iter().copied() {
             let label = backend.evidence_label();
             let Some(value) = node.labels.get(label) else { continue };
             let (promised, actual) = (node.promised_permille(backend), permille(node));

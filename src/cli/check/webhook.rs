@@ -88,7 +88,6 @@ fn configuration(found: &[&MutatingWebhookConfiguration], name: Option<&str>) ->
     };
     let name = name_of(first);
     let entries = first.webhooks.as_deref().unwrap_or_default();
-    let names = |of: &[&str]| of.join(", ");
     if entries.is_empty() {
         return Check::fail(id, format!("{name} has no entry, so nothing is sent"), install);
     }
@@ -99,8 +98,10 @@ fn configuration(found: &[&MutatingWebhookConfiguration], name: Option<&str>) ->
     }
     if entries.len() > 1 {
         let all: Vec<&str> = entries.iter().map(|entry| entry.name.as_str()).collect();
-        let message =
-            format!("{name} has several entries, each of which costs every executor a call: {}", names(&all));
+        let message = format!(
+            "{name} has several entries, each of which costs every executor a call: {}",
+            all.join(", ")
+        );
         return Check::warn(id, message, PRINT_AGAIN);
     }
     Check::pass(id, name)
