@@ -6,6 +6,7 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
+    clippy::needless_pass_by_value,
     reason = "a test may fail"
 )]
 
