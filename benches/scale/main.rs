@@ -17,6 +17,8 @@
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
+    clippy::needless_pass_by_value,
+    clippy::unchecked_time_subtraction,
     reason = "a benchmark may fail, reports ratios, and uses parts of what tests use"
 )]
 

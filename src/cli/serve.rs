@@ -71,8 +71,12 @@ pub struct Serve {
     /// Write the authority of the self-made certificate (PEM) to this file instead of printing it
     #[arg(long, value_name = "FILE", conflicts_with = "tls_cert", env = "SPARK_SWAP_WRITE_CA")]
     write_ca: Option<PathBuf>,
-    #[command(flatten)]
-    cluster: ClusterFlags,
+    /// Watch the cluster of this kubeconfig file [default: $KUBECONFIG, else the pod's own cluster, else none]
+    #[arg(long, value_name = "FILE", env = "SPARK_SWAP_KUBECONFIG")]
+    kubeconfig: Option<PathBuf>,
+    /// The context of the kubeconfig to use [default: its current-context]
+    #[arg(long, value_name = "NAME", env = "SPARK_SWAP_CONTEXT")]
+    context: Option<String>,
     /// File or directory with SwapClasses, Nodes, Namespaces, LimitRanges and ResourceQuotas (YAML or JSON as kubectl
     /// prints them), instead of a cluster; repeatable. Read again within 10 s of a change; the last good set stays in
     /// force
@@ -251,7 +255,8 @@ impl Serve {
             return Ok(None);
         }
         let bad_input = |error: anyhow::Error| Failure::BadInput(format!("{error:#}"));
-        let Some(config) = self.cluster.of_server().await.map_err(bad_input)? else { return Ok(None) };
+        let flags = ClusterFlags { kubeconfig: self.kubeconfig.clone(), context: self.context.clone() };
+        let Some(config) = flags.of_server().await.map_err(bad_input)? else { return Ok(None) };
         info!(server = %config.cluster_url, "watching a cluster");
         connection::client(config).map(Some).map_err(bad_input)
     }

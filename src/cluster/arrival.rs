@@ -2,13 +2,12 @@
 //! annotations, images, conditions) is skipped without ever being kept.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Resource;
 use kube::core::DynamicResourceScope;
-use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::Value;
+use serde::{Deserialize, Deserializer};
+use serde_json::{Map, Value};
 
 use super::objects::Kind;
 
@@ -22,41 +21,39 @@ pub struct Arrival {
 }
 
 /// What is decoded. Values of any shape pass: a single odd object must not stop a whole list.
-#[derive(Deserialize, Serialize)]
+#[derive(Deserialize)]
 struct Wire {
     metadata: Metadata,
-    #[serde(default, skip_serializing_if = "Value::is_null")]
+    #[serde(default)]
     spec: Value,
-    #[serde(skip_serializing_if = "Option::is_none")]
     status: Option<Status>,
 }
 
-#[derive(Deserialize, Serialize)]
+#[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Metadata {
     name: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     namespace: Option<String>,
-    labels: Option<BTreeMap<String, String>>,
-    #[serde(skip_serializing)]
+    #[serde(default)]
+    labels: Value,
     resource_version: Option<String>,
 }
 
 /// Of a Node; other kinds have none of it.
-#[derive(Deserialize, Serialize)]
+#[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Status {
     capacity: Option<Capacity>,
     node_info: Option<NodeInfo>,
 }
 
-#[derive(Deserialize, Serialize)]
+#[derive(Deserialize)]
 struct Capacity {
     #[serde(default)]
     memory: Value,
 }
 
-#[derive(Deserialize, Serialize)]
+#[derive(Deserialize)]
 struct NodeInfo {
     #[serde(default)]
     swap: Value,
@@ -64,16 +61,41 @@ struct NodeInfo {
 
 impl<'de> Deserialize<'de> for Arrival {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let mut wire = Wire::deserialize(deserializer)?;
-        let metadata = ObjectMeta {
-            name: wire.metadata.name.clone(),
-            namespace: wire.metadata.namespace.clone(),
-            resource_version: wire.metadata.resource_version.take(),
-            ..ObjectMeta::default()
-        };
-        let object = serde_json::to_value(wire).map_err(serde::de::Error::custom)?;
+        let Wire { metadata, spec, status } = Wire::deserialize(deserializer)?;
+        let Metadata { name, namespace, labels, resource_version } = metadata;
+        let (memory, swap) = status.map_or((None, None), |status| (status.capacity, status.node_info));
+        // Moved, not serialized again: this happens a thousand times a second where nodes are many.
+        let object = object([
+            (
+                "metadata",
+                object([
+                    ("name", name.clone().map_or(Value::Null, Value::String)),
+                    ("namespace", namespace.clone().map_or(Value::Null, Value::String)),
+                    ("labels", labels),
+                ]),
+            ),
+            ("spec", spec),
+            (
+                "status",
+                object([
+                    (
+                        "capacity",
+                        object([("memory", memory.map_or(Value::Null, |capacity| capacity.memory))]),
+                    ),
+                    ("nodeInfo", object([("swap", swap.map_or(Value::Null, |info| info.swap))])),
+                ]),
+            ),
+        ]);
+        let metadata = ObjectMeta { name, namespace, resource_version, ..ObjectMeta::default() };
         Ok(Self { metadata, object })
     }
+}
+
+/// The members that are there; an empty object counts as absent.
+fn object<const N: usize>(members: [(&str, Value); N]) -> Value {
+    let present = members.into_iter().filter(|(_, value)| !value.is_null());
+    let members: Map<String, Value> = present.map(|(name, value)| (name.to_owned(), value)).collect();
+    if members.is_empty() { Value::Null } else { Value::Object(members) }
 }
 
 /// The kind is known to the list or watch that the object is from.

@@ -158,7 +158,7 @@ fn patch(seen: &Seen, ready: &Ready, now: &str) -> Value {
 mod tests {
     use super::*;
 
-    fn class(generation: i64, status: Value) -> Seen {
+    fn class(generation: i64, status: &Value) -> Seen {
         let class: DynamicObject = serde_json::from_value(json!({
             "metadata": {"name": "batch", "uid": "u", "resourceVersion": "5", "generation": generation},
             "spec": {}, "status": status,
@@ -178,7 +178,7 @@ mod tests {
     #[test]
     fn a_new_class_is_told_that_it_is_in_force() {
         let mut statuses = Statuses::default();
-        statuses.saw(class(1, Value::Null));
+        statuses.saw(class(1, &Value::Null));
         let patches = due(&mut statuses, &[]);
         assert_eq!(
             patches,
@@ -193,7 +193,7 @@ mod tests {
                 }),
             }]
         );
-        statuses.saw(class(1, patches[0].body["status"].clone()));
+        statuses.saw(class(1, &patches[0].body["status"]));
         assert_eq!(due(&mut statuses, &[]), [], "what it carries is not written again");
     }
 
@@ -205,12 +205,12 @@ mod tests {
              "lastTransitionTime": "2020-01-01T00:00:00Z"},
         ]});
         let mut statuses = Statuses::default();
-        statuses.saw(class(2, before));
+        statuses.saw(class(2, &before));
         let status = due(&mut statuses, &problem())[0].body["status"].clone();
         assert_eq!(status["conditions"][0], json!({"type": "Other", "status": "True"}));
         assert_eq!(status["conditions"][1]["message"], "a: is wrong\nb: is wrong");
         assert_eq!(status["conditions"][1]["lastTransitionTime"], "2020-01-01T00:00:00Z");
-        statuses.saw(class(3, status));
+        statuses.saw(class(3, &status));
         let status = due(&mut statuses, &[])[0].body["status"].clone();
         assert_eq!(status["conditions"][1]["lastTransitionTime"], "2026-01-02T03:04:05Z");
     }
@@ -221,7 +221,7 @@ mod tests {
         let other = |generation| {
             class(
                 generation,
-                json!({"observedGeneration": generation, "conditions": [
+                &json!({"observedGeneration": generation, "conditions": [
                 {"type": "Ready", "status": "True", "reason": "Valid", "message": "of another version",
                  "observedGeneration": generation}]}),
             )
@@ -237,7 +237,7 @@ mod tests {
     #[test]
     fn a_failed_write_is_due_again_and_a_deleted_class_is_not() {
         let mut statuses = Statuses::default();
-        statuses.saw(class(1, Value::Null));
+        statuses.saw(class(1, &Value::Null));
         assert_eq!(due(&mut statuses, &[]).len(), 1);
         statuses.not_written("batch");
         assert_eq!(due(&mut statuses, &[]).len(), 1);
