@@ -29,6 +29,7 @@ mod wait;
 mod webhook;
 
 // The tests, by subject.
+mod check;
 mod class_agreement;
 mod class_selection;
 mod crd;
