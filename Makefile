@@ -9,7 +9,8 @@ help: ## show this help
 
 check: ## format, lints and fast tests: the inner loop
 	cargo fmt --check
-	cargo clippy --locked --all-targets --test cluster --quiet -- -D warnings
+	cargo clippy --locked --all-targets --quiet -- -D warnings
+	cargo clippy --locked --test cluster --quiet -- -D warnings
 	cargo test --locked --quiet
 
 test: check ## everything, on real parts: Kubernetes control plane, kubelet code, Spark (installs what is missing)
