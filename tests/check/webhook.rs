@@ -121,3 +121,29 @@ fn an_entry_that_is_not_as_printed(
     *entry = from_json(changed);
     assert_check(&facts, id, status, message);
 }
+
+#[test]
+fn webhooks_that_change_executors_after_ours_are_warned_of() {
+    let mut facts = working();
+    let another = |name: &str, object_selector: Value, resource: &str| {
+        from_json(json!({"metadata": {"name": name}, "webhooks": [{
+            "name": "w.example.com", "admissionReviewVersions": ["v1"], "sideEffects": "None",
+            "clientConfig": {"url": "https://localhost/"}, "objectSelector": object_selector,
+            "rules": [{
+                "apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": [resource],
+            }],
+        }]}))
+    };
+    let anything = json!({});
+    configurations(&mut facts).extend([
+        another("earlier", anything.clone(), "pods"),
+        another("upon-services", anything.clone(), "services"),
+        another("upon-drivers", json!({"matchLabels": {"spark-role": "driver"}}), "pods"),
+    ]);
+    assert_check(&facts, CheckId::WebhookOrder, Status::Pass, "");
+    configurations(&mut facts).extend([
+        another("vpa-webhook-config", anything, "pods"),
+        another("the-operator", json!({"matchLabels": {"launched-by-operator": "true"}}), "pods"),
+    ]);
+    assert_check(&facts, CheckId::WebhookOrder, Status::Warn, "the-operator, vpa-webhook-config");
+}

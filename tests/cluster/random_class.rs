@@ -141,9 +141,11 @@ fn value(random: &mut Random) -> Value {
     }
 }
 
+/// A maker of a field's value.
+type Make = fn(&mut Random) -> Value;
+
 fn toleration(random: &mut Random) -> Value {
     let mut toleration = Map::new();
-    type Make = fn(&mut Random) -> Value;
     let fields: [(u64, &str, Make); 5] = [
         (85, "key", key),
         (70, "operator", |random| word(random, &["", "Equal", "Exists", "Exists", "Exists"])),

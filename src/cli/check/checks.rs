@@ -3,7 +3,7 @@
 use serde::{Serialize, Serializer};
 
 use super::facts::Facts;
-use super::{certificate, classes, cluster, nodes, probe, service, webhook};
+use super::{certificate, classes, cluster, nodes, order, probe, service, webhook};
 use crate::vocabulary::vocabulary;
 
 vocabulary! {
@@ -22,6 +22,7 @@ vocabulary! {
         Timeout => "It is not waited for long",
         Reinvocation => "It sees what other webhooks change",
         SideEffects => "It is called for dry runs",
+        WebhookOrder => "No other webhook changes executors after it",
         Service => "The Service is there, with the port that is called",
         Endpoints => "The Service has ready endpoints",
         CaBundle => "The API server has an authority to trust",
@@ -85,6 +86,7 @@ pub fn all(facts: &Facts) -> Vec<Check> {
     let mut checks = cluster::checks(facts);
     if facts.server.is_ok() {
         checks.extend(webhook::checks(facts));
+        checks.extend(order::check(facts));
         checks.extend(service::checks(facts));
         checks.extend(certificate::checks(facts));
         checks.extend(probe::checks(facts));
@@ -119,7 +121,8 @@ impl CheckId {
             | Self::FailurePolicy
             | Self::Timeout
             | Self::Reinvocation
-            | Self::SideEffects => Group::Webhook,
+            | Self::SideEffects
+            | Self::WebhookOrder => Group::Webhook,
             Self::Service
             | Self::Endpoints
             | Self::CaBundle
@@ -173,6 +176,11 @@ impl CheckId {
             Self::Timeout => "Warns of more than 5 seconds.",
             Self::Reinvocation => "Warns of reinvocationPolicy Never.",
             Self::SideEffects => "Fails of sideEffects other than None and NoneOnDryRun.",
+            Self::WebhookOrder => {
+                "Warns of other MutatingWebhookConfigurations that come later by name and may be sent executors. What they \
+                 change is in no proof: a webhook that replaces the node affinity, as kubeflow's spark-operator does for \
+                 applications with an affinity, takes the plan's promise away."
+            }
             Self::Service => "Fails when the Service of clientConfig is missing or has no such port.",
             Self::Endpoints => {
                 "Fails when no endpoint is ready, warns of a single one. From the EndpointSlices."

@@ -11,6 +11,7 @@ pub mod facts;
 pub mod gather;
 pub mod handshake;
 pub mod nodes;
+pub mod order;
 pub mod prediction;
 pub mod probe;
 pub mod report;

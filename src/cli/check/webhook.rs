@@ -146,7 +146,8 @@ fn rules(entry: &MutatingWebhook) -> Check {
     Check::warn_of(id, &wider, &advice, entry.name.clone())
 }
 
-fn covers(rule: &RuleWithOperations, operation: &str, resource: &str) -> bool {
+/// The rule covers the operation on the core resource.
+pub fn covers(rule: &RuleWithOperations, operation: &str, resource: &str) -> bool {
     let has = |list: &Option<Vec<String>>, wanted: &[&str]| {
         list.as_deref().unwrap_or_default().iter().any(|found| wanted.contains(&found.as_str()))
     };
