@@ -38,6 +38,7 @@ mod kubelet_oracle;
 mod limit_range_oracle;
 mod live_state;
 mod outage;
+mod plan;
 mod proof_oracle;
 mod quantity_oracle;
 mod safety_net;
