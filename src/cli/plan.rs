@@ -103,7 +103,7 @@ The second has a line for each kind of node, full of these executors and of noth
   RESERVED    the sum of the requests: never more than the node's memory
   PEAK SWAP   swap that is needed when all executors are at their peak at once
   GRANTED     swap that the kubelet hands out to them; never more than SWAP
-  WRITE RATE  what the swap device must write each second to take that peak within 60 s; a disk that
+  WRITE/S     what the swap device must write each second to take that peak within 60 s; a disk that
               is slower stalls executors until their driver gives them up
 
 The plot shows AFTER for other sizes of swap on the most common kind of node. It is drawn for up to three groups; where \

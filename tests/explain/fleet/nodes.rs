@@ -96,3 +96,11 @@ fn a_class_that_tolerates_more_opens_nodes() {
         .collect();
     assert_eq!(fits, [(&json!(7), &Value::Null), (&Value::Null, &json!(10))]);
 }
+
+#[test]
+fn a_large_fleet_fits_a_terminal_of_100_columns() {
+    let nodes = "memory=1056321548Ki,swap=528160774Ki,allocatable=1041001932Ki,cpu=191450m,count=9999";
+    let args = ["--executor-memory", "61g", "--executor-cores", "8", "--node", nodes];
+    let text = plan_under(&class(DENSITY), &args);
+    assert_eq!(text.lines().filter(|line| line.chars().count() > 100).collect::<Vec<_>>(), [""; 0], "{text}");
+}
