@@ -113,8 +113,9 @@ A running executor counts as it was received: without spec.nodeName, and without
 that only audits or is rolled out in part is shown as if it were not.
 
 Output for programs (-o json, -o yaml): sizes are bytes. Members are only ever added:
-  executors   [{pod: {from, namespace, name}, pods, class, reason, bound, request: {from, to},
-              podRequest: {from, to}, podCpuMillis, plan, room: {before, after}, nodes, density}]
+  executors   [{number, pod: {from, namespace, name}, pods, class, reason, bound,
+              request: {from, to}, podRequest: {from, to}, podCpuMillis, plan,
+              room: {before, after}, nodes, density}]
   .nodes      [{name, count, memory, swap, allocatableMemory, allocatableCpuMillis, allocatablePods,
               hasEvidence, before: {executors, fullBy}, after, declared, reserved, peakSwap,
               grantedSwap, writeRate}]

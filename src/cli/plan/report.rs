@@ -84,7 +84,7 @@ impl Report {
         let is_used =
             |class: &&SwapClass| entries.iter().any(|entry| entry.group.decision.class_name == class.name);
         notes.extend(as_written.iter().filter(is_used).flat_map(notes::class));
-        notes.extend(entries.iter().flat_map(notes::entry));
+        notes.extend(notes::entries(&entries));
         Ok(Self { entries, notes })
     }
 }

@@ -74,7 +74,7 @@ fn what_a_node_has_for_pods_is_read_from_its_status() {
     assert_eq!(
         told,
         [
-            "Executors are counted into what a node has for pods (status.allocatable); as if nothing else ran there.",
+            "Executors are counted into what a node has for pods (status.allocatable), as if nothing else ran there.",
             "#1: the largest number of pods fills 1 node before memory does: a smaller memory request makes no more room there",
         ]
     );
