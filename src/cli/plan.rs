@@ -16,6 +16,7 @@ use std::path::PathBuf;
 
 use anyhow::{anyhow, bail, ensure};
 use clap::{Args, ValueEnum};
+use serde_json::Value;
 
 use super::executor_pod::CORES;
 use super::files::{PUBLIC, write_atomically};
@@ -109,8 +110,8 @@ The second has a line for each kind of node, full of these executors and of noth
 The plot shows AFTER for other sizes of swap on the most common kind of node. It is drawn for up to three groups; where \
 there are more, for the largest. -o wide adds columns.
 
-A running executor counts as it was received: without spec.nodeName, and without the plan that it may carry. A class \
-that only audits or is rolled out in part is shown as if it were not.
+A running executor counts as it was received: without spec.nodeName, and without the plan that it may carry. Those of \
+the cluster that have ended do not count. A class that only audits or is rolled out in part is shown as if it were not.
 
 Output for programs (-o json, -o yaml): sizes are bytes. Members are only ever added:
   executors   [{number, pod: {from, namespace, name}, pods, class, reason, bound,
@@ -225,7 +226,8 @@ impl PlanArgs {
     ) -> anyhow::Result<Vec<Subject>> {
         let namespace = self.pods.namespace();
         let pods = snapshot::executor_pods(&cluster.client, namespace);
-        let pods = Progress::new("reading the executors").show(pods).await?;
+        let mut pods = Progress::new("reading the executors").show(pods).await?;
+        pods.retain(|pod| !matches!(phase(pod), "Succeeded" | "Failed"));
         if pods.is_empty() {
             let place = namespace.map_or_else(String::new, |name| format!(" in namespace {name}"));
             notes.push(format!("No executors run{place}; describe one with --executor-memory or --conf."));
@@ -260,6 +262,10 @@ fn svg(report: &Report) -> anyhow::Result<String> {
         Some(Titled { title: text::title(entry), curve })
     });
     svg_plot::draw(&curves.collect::<Vec<_>>())
+}
+
+fn phase(pod: &Value) -> &str {
+    pod.pointer("/status/phase").and_then(Value::as_str).unwrap_or_default()
 }
 
 fn memory(text: &str) -> Result<u64, String> {

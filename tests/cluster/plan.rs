@@ -122,7 +122,21 @@ fn a_class_that_is_not_applied_yet_is_tried_on_the_cluster() {
     let namespace = cluster.namespace("plan-class", json!({}));
     let name = format!("class-{namespace}");
     join_node(cluster, &namespace);
-    cluster.try_create(&executor(1, &namespace, "none", "500m"), &["-n", &namespace]).unwrap();
+    for number in [1, 2] {
+        cluster.try_create(&executor(number, &namespace, "none", "500m"), &["-n", &namespace]).unwrap();
+    }
+    let ended = json!({"status": {"phase": "Succeeded"}}).to_string();
+    cluster.kubectl(&[
+        "patch",
+        "pod",
+        "exec-2",
+        "-n",
+        &namespace,
+        "--subresource=status",
+        "--type=merge",
+        "-p",
+        &ended,
+    ]);
 
     let dir = TempDir::with_prefix_in("plan-", cluster.dir()).unwrap();
     let file = dir.path().join("class.json");
@@ -133,6 +147,7 @@ fn a_class_that_is_not_applied_yet_is_tried_on_the_cluster() {
 
     let with_cluster = ["--state", file, "--class", &name, "--context", "test"];
     let group = group(cluster, &namespace, &with_cluster);
+    assert_eq!(group["pods"], 1, "one has ended");
     assert_eq!((&group["bound"], &group["room"]), (&json!("WorkingSet"), &json!({"before": 6, "after": 8})));
     let text = plan(cluster, &[&with_cluster[..], &["-n", &namespace]].concat()).unwrap();
     for part in

@@ -31,6 +31,11 @@ pub fn basis(entries: &[Entry]) -> Vec<String> {
     if rows().any(|(entry, row)| row.allocatable.cpu_millis.is_none() && wants_cpu(entry)) {
         notes.push("Where the cpu of a node is not known, it counts as enough.".to_owned());
     }
+    if entries.iter().all(|entry| entry.curve.is_none()) {
+        notes.push(
+            "There is no plot: more or less swap makes no room for more or fewer executors.".to_owned(),
+        );
+    }
     notes
 }
 

@@ -102,14 +102,18 @@ impl Tried {
             Self::Own => Ok(Vec::new()),
             Self::All => Ok(owned(&known)),
             Self::Named(names) => {
+                let mut classes: Vec<String> = Vec::with_capacity(names.len());
                 for name in names {
                     ensure!(
                         name == OPT_OUT || known.contains(&name.as_str()),
                         "--class {name}: there is no such SwapClass; known are {}",
                         known.join(", ")
                     );
+                    if !classes.contains(name) {
+                        classes.push(name.clone());
+                    }
                 }
-                Ok(names.clone())
+                Ok(classes)
             }
         }
     }
