@@ -20,7 +20,9 @@
 )]
 
 mod floor;
+#[allow(dead_code)] // the scale benchmark uses more of it
 mod load;
+#[allow(dead_code)] // as well
 mod server;
 
 use std::time::Duration;

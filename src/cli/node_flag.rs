@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use crate::cluster::allocatable::{Allocatable, AllocatableByNode, millis};
 use crate::sizing::class::Backend;
 use crate::sizing::label_syntax::{check_dns_subdomain, check_label_key, check_label_value};
+use crate::sizing::labels::Labels;
 use crate::sizing::nodes::Node;
 use crate::sizing::placement::Taint;
 use crate::sizing::quantity::{Quantity, QuantityError};
@@ -109,7 +110,13 @@ fn node(flag: &NodeFlag, name: String) -> Node {
         labels.extend(Backend::ALL.iter().map(|via| (via.evidence_label().to_owned(), permille.to_string())));
     }
     labels.extend(flag.labels.clone());
-    Node { name, memory: flag.memory, swap: flag.swap, labels, taints: flag.taints.clone() }
+    Node {
+        name,
+        memory: flag.memory,
+        swap: flag.swap,
+        labels: Labels::from_iter(labels),
+        taints: flag.taints.clone(),
+    }
 }
 
 #[derive(Default)]
@@ -236,8 +243,8 @@ mod tests {
         let nodes = nodes(&[text]).unwrap();
         assert_eq!(nodes.iter().map(|node| node.name.as_str()).collect::<Vec<_>>(), ["pool-1", "pool-2"]);
         assert_eq!(evidence(&nodes[0]), [400, 500, 500], "a label on the command line wins");
-        assert_eq!(nodes[1].labels["node-pool"], "spark");
-        assert_eq!(nodes[1].labels["kubernetes.io/hostname"], "pool-2");
+        assert_eq!(nodes[1].labels.get("node-pool"), Some("spark"));
+        assert_eq!(nodes[1].labels.get("kubernetes.io/hostname"), Some("pool-2"));
         assert_eq!(nodes[1].taints.len(), 2);
     }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::objects::{Identity, Kind, Object};
 use crate::sizing::class::SwapClass;
 use crate::sizing::fields::Problem;
+use crate::sizing::labels::SharedTexts;
 use crate::sizing::limit_range::LimitRange;
 use crate::sizing::nodes::{Node, NodeIndex};
 use crate::sizing::state::{CLASS_LABEL, Namespace, ResourceQuota, Settings, State, StateParts};
@@ -21,6 +22,7 @@ pub struct LiveState {
     limit_ranges: Collection<LimitRange>,
     quotas: Collection<ResourceQuota>,
     problems: HashMap<Identity, Vec<Problem>>,
+    texts: SharedTexts,
 }
 
 /// What a watch tells of a kind.
@@ -123,6 +125,10 @@ impl LiveState {
             Object::SwapClass(class) => self.classes.put(key, *class),
             Object::Node(mut node) => {
                 node.forget_transient_taints(&self.settings.transient_taints);
+                if self.nodes.has(&key, |known| **known == node) {
+                    return Effect::None;
+                }
+                node.labels = node.labels.shared(&mut self.texts);
                 self.nodes.put(key, Arc::new(node))
             }
             Object::Namespace(mut namespace) => {
@@ -168,6 +174,11 @@ impl<T> Default for Collection<T> {
 }
 
 impl<T: PartialEq> Collection<T> {
+    /// The object is known, and `is_same`, outside of lists.
+    fn has(&self, key: &Key, is_same: impl FnOnce(&T) -> bool) -> bool {
+        self.listed.is_none() && self.objects.get(key).is_some_and(is_same)
+    }
+
     fn put(&mut self, key: Key, object: T) -> Effect {
         if let Some(listed) = &mut self.listed {
             listed.insert(key, object);

@@ -6,6 +6,7 @@ use serde_json::Value;
 use crate::sizing::class::SwapClass;
 use crate::sizing::field_values::{bytes, integer, quantity, text};
 use crate::sizing::fields::{Fields, Listed, Problem, describe, read_object};
+use crate::sizing::labels::Labels;
 use crate::sizing::limit_range::{LimitRange, LimitRangeItem};
 use crate::sizing::nodes::Node;
 use crate::sizing::placement::Taint;
@@ -221,7 +222,7 @@ fn read_node(node: &mut Fields<'_>) -> Result<Node, Listed> {
     let metadata = node.object("metadata", |metadata| {
         let name = metadata.required("name", name);
         let labels = metadata.map("labels", |_, value| text(value).map(str::to_owned));
-        Ok((name?, labels?))
+        Ok((name?, Labels::from_iter(labels?)))
     });
     let taints = node.object("spec", |spec| {
         spec.list("taints", |taint| {

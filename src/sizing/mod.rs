@@ -11,6 +11,7 @@ pub mod fields;
 mod guaranteed;
 pub mod kubelet;
 pub mod label_syntax;
+pub mod labels;
 pub mod limit_range;
 pub mod nodes;
 pub mod placement;

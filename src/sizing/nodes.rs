@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use super::class::Backend;
+use super::labels::Labels;
 use super::placement::{Placement, Taint};
 
 /// A node, reduced on arrival.
@@ -16,7 +17,7 @@ pub struct Node {
     /// S: `status.nodeInfo.swap.capacity`, bytes; 0 when absent.
     pub swap: u64,
     /// `metadata.labels`.
-    pub labels: BTreeMap<String, String>,
+    pub labels: Labels,
     /// `spec.taints`.
     pub taints: Vec<Taint>,
 }
@@ -131,7 +132,7 @@ impl Node {
 
     /// The permille that the node's evidence label promises; 0 where it is absent or not a positive integer.
     pub fn promised_permille(&self, backend: Backend) -> u64 {
-        let value = self.labels.get(backend.evidence_label()).map_or("", String::as_str);
+        let value = self.labels.get(backend.evidence_label()).unwrap_or("");
         let digits = value.bytes().all(|byte| byte.is_ascii_digit());
         value.parse().ok().filter(|_| digits).unwrap_or(0)
     }
@@ -209,7 +210,7 @@ mod tests {
             name: name.to_owned(),
             memory: 64 << 30,
             swap: 32 << 30,
-            labels: labels.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),
+            labels: labels.iter().copied().collect(),
             taints: taints
                 .iter()
                 .map(|key| Taint {

@@ -3,7 +3,8 @@
 //! Mirrors `k8s.io/component-helpers/scheduling/corev1` (`nodeaffinity` and `MatchTolerations`).
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+
+use super::labels::Labels;
 
 /// A taint of a node.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -66,7 +67,7 @@ pub struct Placement<'a> {
 
 impl Placement<'_> {
     /// The scheduler may bind the pod to a node with this name, these labels and these (lasting) taints.
-    pub fn allows(&self, name: &str, labels: &BTreeMap<String, String>, taints: &[Taint]) -> bool {
+    pub fn allows(&self, name: &str, labels: &Labels, taints: &[Taint]) -> bool {
         self.node_name.as_deref().is_none_or(|wanted| wanted == name)
             && self
                 .node_selector
@@ -89,11 +90,12 @@ impl NodeSelectorTerm<'_> {
         self.expressions.is_empty() && self.fields.is_empty()
     }
 
-    fn matches(&self, name: &str, labels: &BTreeMap<String, String>) -> bool {
+    fn matches(&self, name: &str, labels: &Labels) -> bool {
         !self.is_empty()
-            && self.expressions.iter().all(|requirement| {
-                requirement.matches(labels.get(requirement.key.as_ref()).map(String::as_str))
-            })
+            && self
+                .expressions
+                .iter()
+                .all(|requirement| requirement.matches(labels.get(requirement.key.as_ref())))
             && self.fields.iter().all(|requirement| requirement.matches_field(name))
     }
 }

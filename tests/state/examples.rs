@@ -73,7 +73,7 @@ fn the_examples_load() {
         parts.nodes.iter().map(|node| (node.name.as_str(), node.memory >> 30, node.swap >> 30)).collect();
     assert_eq!(nodes, [("plain-1", 64, 0), ("swap-1", 64, 32), ("swap-2", 64, 32)]);
     let label = parts.classes[0].swap.via.evidence_label();
-    assert_eq!(parts.nodes[2].labels[label], "500");
+    assert_eq!(parts.nodes[2].labels.get(label), Some("500"));
     assert_eq!(parts.limit_ranges[0].namespace, parts.namespaces[0].name);
     assert_eq!(parts.namespaces[0].labels[spark_swap::sizing::state::CLASS_LABEL], "batch");
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
+use spark_swap::sizing::labels::Labels;
 use spark_swap::sizing::nodes::Node;
 use spark_swap::sizing::placement::Taint;
 
@@ -70,7 +71,7 @@ pub fn node() -> impl Strategy<Value = Node> {
                 name: String::new(),
                 memory,
                 swap,
-                labels,
+                labels: Labels::from_iter(labels),
                 taints: taints.into_iter().map(taint).collect(),
             }
         },

@@ -50,12 +50,12 @@ pub fn joining_node(case: &Case) -> impl Strategy<Value = Node> + use<> {
         "node-joining".clone_into(&mut node.name);
         node.taints.clear();
         if let Some(pool) = &pool {
-            node.labels.insert("pool".to_owned(), pool.clone());
+            node.labels.insert("pool", pool);
         }
         let swap = u128::div_ceil(u128::from(node.memory) * u128::from(permille), 1000);
         node.swap = u64::try_from(swap).unwrap() + more;
         for key in ["limited", "crio", "nri"] {
-            node.labels.insert(format!("spark-swap.io/{key}-swap-permille"), permille.to_string());
+            node.labels.insert(&format!("spark-swap.io/{key}-swap-permille"), &permille.to_string());
         }
         node
     })

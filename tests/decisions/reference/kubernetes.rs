@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use spark_swap::sizing::labels::Labels;
 use spark_swap::sizing::nodes::Node;
 use spark_swap::sizing::placement::{NodeSelectorTerm, Requirement, Taint, Toleration};
 
@@ -27,7 +28,7 @@ pub struct Wanted<'a> {
 impl Wanted<'_> {
     pub fn allows(&self, node: &Node) -> bool {
         self.node_name.is_none_or(|name| name == node.name)
-            && self.node_selector.iter().all(|(key, value)| node.labels.get(key) == Some(value))
+            && self.node_selector.iter().all(|(key, value)| node.labels.get(key) == Some(value.as_str()))
             && self.terms.is_none_or(|terms| terms.iter().any(|term| term_matches(term, node)))
             && node.taints.iter().filter(|taint| !is_transient(&taint.key)).all(|taint| {
                 !matches!(taint.effect.as_str(), "NoSchedule" | "NoExecute")
@@ -37,13 +38,13 @@ impl Wanted<'_> {
 }
 
 fn term_matches(term: &NodeSelectorTerm<'static>, node: &Node) -> bool {
-    let fields = BTreeMap::from([("metadata.name".to_owned(), node.name.clone())]);
+    let fields = Labels::from_iter([("metadata.name", &node.name)]);
     !(term.expressions.is_empty() && term.fields.is_empty())
         && term.expressions.iter().all(|requirement| holds(requirement, &node.labels))
         && term.fields.iter().all(|requirement| holds(requirement, &fields))
 }
 
-pub fn holds(requirement: &Requirement<'_>, labels: &BTreeMap<String, String>) -> bool {
+pub fn holds(requirement: &Requirement<'_>, labels: &Labels) -> bool {
     let value = labels.get(requirement.key.as_ref());
     let is_listed = value.is_some_and(|value| requirement.values.iter().any(|listed| listed == value));
     let compared = || {
