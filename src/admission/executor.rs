@@ -101,15 +101,20 @@ fn is_spark(container: &Container<'_>) -> bool {
         && container.env().iter().any(|variable| variable.name.as_str() == "SPARK_EXECUTOR_ID")
 }
 
-/// Pods to which the kubelet grants no swap, or whose plan could not be proven.
-fn refuse_kind(pod: &Pod<'_>, spec: &Spec<'_>, allowed_runtime_classes: &[String]) -> Result<(), Reason> {
+/// A critical, static or mirror pod, to which the kubelet grants no swap.
+pub fn is_critical(pod: &Pod<'_>, spec: &Spec<'_>) -> bool {
     let class_is_critical = matches!(
         spec.priority_class_name.as_ref().map(Text::as_str),
         Some("system-node-critical" | "system-cluster-critical")
     );
     let is_critical = spec.priority.map_or(class_is_critical, |priority| priority >= CRITICAL_PRIORITY);
     let is_static = pod.annotation("kubernetes.io/config.source").is_some_and(|source| source != "api");
-    if is_critical || is_static || pod.annotation("kubernetes.io/config.mirror").is_some() {
+    is_critical || is_static || pod.annotation("kubernetes.io/config.mirror").is_some()
+}
+
+/// Pods to which the kubelet grants no swap, or whose plan could not be proven.
+fn refuse_kind(pod: &Pod<'_>, spec: &Spec<'_>, allowed_runtime_classes: &[String]) -> Result<(), Reason> {
+    if is_critical(pod, spec) {
         return Err(Reason::CriticalPod);
     }
     let has_pod_level = spec.resources.as_ref().is_some_and(|resources| {

@@ -12,4 +12,5 @@ pub mod pod_placement;
 pub mod reason;
 pub mod review;
 pub mod spark_labels;
+pub mod swap_annotation;
 pub mod text;

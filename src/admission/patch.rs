@@ -5,9 +5,6 @@
 
 use std::collections::BTreeMap;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-
 use crate::sizing::arithmetic::mib;
 use crate::sizing::class::{Backend, Enforcement, SwapClass};
 use crate::sizing::plan::Plan;
@@ -22,6 +19,7 @@ use super::plan_annotation::{self, PLAN_ANNOTATION};
 use super::pod::{Pod, WireTerm};
 use super::pod_placement::{missing_tolerations, required_terms};
 use super::reason::Reason;
+use super::swap_annotation;
 use super::text::{Text, TextMap};
 
 /// The operations that turn the pod into what the plan says. An Audit plan is only recorded.
@@ -173,24 +171,7 @@ impl Patch<'_, '_> {
     fn backend_annotations(&self, backend: Backend, plan: &Plan) -> Result<Vec<(String, String)>, Reason> {
         let Some(swap) = plan.written_swap else { return Ok(Vec::new()) };
         let container = self.spark.container.name.as_ref().map_or("", Text::as_str);
-        let mut annotations = match backend {
-            Backend::Kubelet => Vec::new(),
-            Backend::CrioAnnotation => {
-                // CRI-O decodes whatever happens to be valid base64, so it must always be base64.
-                let value = format!("memory.swap.max={}", STANDARD.encode(swap.to_string()));
-                let current = format!("unified-cgroup.crio.io/{container}");
-                // CRI-O before 1.35 knows only this key; as it has no prefix it is limited to 63 characters.
-                let legacy = format!("io.kubernetes.cri-o.UnifiedCgroup.{container}");
-                let fits = legacy.len() <= 63;
-                std::iter::once(current)
-                    .chain(fits.then_some(legacy))
-                    .map(|key| (key, value.clone()))
-                    .collect()
-            }
-            Backend::NriMemoryQos => {
-                vec![(format!("memory.swap.max.memory-qos.nri.io/{container}"), swap.to_string())]
-            }
-        };
+        let mut annotations = swap_annotation::write(backend, container, swap);
         let conflicts =
             annotations.iter().any(|(key, value)| self.pod.annotation(key).is_some_and(|own| own != value));
         annotations.retain(|(key, _)| self.pod.annotation(key).is_none());

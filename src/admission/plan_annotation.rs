@@ -77,6 +77,9 @@ pub struct FoundPlan {
     pub request: Option<FoundChange>,
     /// L.
     pub limit: Option<FoundChange>,
+    /// The permille that the node affinity asks for; 0 where there is none.
+    #[serde(rename = "neededPermille")]
+    pub needed_permille: u64,
 }
 
 /// A change that a plan on a pod tells of, bytes.

@@ -30,7 +30,9 @@ pub fn take_back_plan(pod: &mut Value, state: &State) -> bool {
             take_back_sizes(container, &plan);
             take_back_young_generation(container, class.as_deref());
         }
-        take_back_pin(pod);
+        if plan.needed_permille > 0 {
+            take_back_pin(pod, plan.needed_permille);
+        }
         if let Some(class) = class {
             take_back_placement(pod, &class);
         }
@@ -93,10 +95,10 @@ fn take_back_young_generation(container: &mut Value, class: Option<&SwapClass>) 
     }
 }
 
-/// The requirement on the evidence label.
-fn take_back_pin(pod: &mut Value) {
+/// The requirement on the evidence label, as the plan has it: another one is the user's own.
+fn take_back_pin(pod: &mut Value, needed_permille: u64) {
     let Some(terms) = list(pod, &format!("{NODE_AFFINITY}/{REQUIRED}/nodeSelectorTerms")) else { return };
-    terms.retain_mut(|term| !take_pin_out(term));
+    terms.retain_mut(|term| !take_pin_out(term, needed_permille));
     if terms.is_empty()
         && let Some(affinity) = object(pod, NODE_AFFINITY)
     {
@@ -105,10 +107,13 @@ fn take_back_pin(pod: &mut Value) {
 }
 
 /// `true` where the term had nothing else in it.
-fn take_pin_out(term: &mut Value) -> bool {
+fn take_pin_out(term: &mut Value, needed_permille: u64) -> bool {
+    let least = json!([needed_permille.saturating_sub(1).to_string()]);
     let is_pin = |requirement: &Value| {
         let key = text(requirement, "key");
-        text(requirement, "operator") == "Gt" && Backend::ALL.iter().any(|via| key == via.evidence_label())
+        text(requirement, "operator") == "Gt"
+            && requirement.get("values") == Some(&least)
+            && Backend::ALL.iter().any(|via| key == via.evidence_label())
     };
     let Some(expressions) = list(term, "/matchExpressions") else { return false };
     let before = expressions.len();

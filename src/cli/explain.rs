@@ -1,12 +1,15 @@
-//! `spark-swap explain`: what happens to an executor and why, without a cluster.
+//! `spark-swap explain`: what happens to an executor and why.
 
 pub mod advice;
 pub mod arithmetic;
 pub mod before_after;
 pub mod cause;
+pub mod cluster_pods;
+pub mod in_cluster;
 pub mod node_text;
 pub mod nodes;
 pub mod object;
+pub mod recorded;
 pub mod text;
 
 use std::collections::BTreeMap;
@@ -15,6 +18,7 @@ use std::io::{Read, Write};
 use anyhow::ensure;
 use clap::{ArgGroup, Args, ValueEnum};
 use serde::Serialize;
+use serde_json::Value;
 
 use super::pod_flags::PodFlags;
 use super::pod_input::{Input, Subject};
@@ -24,19 +28,25 @@ use crate::admission::decision::{Decision, decide};
 use crate::admission::pod::Pod;
 use crate::admission::review;
 use crate::sizing::state::State;
+use cluster_pods::pod_name;
 use object::DecisionObject;
+use recorded::Now;
 
-/// Explain what happens to an executor and why, without a cluster.
+/// Explain what happens to an executor and why.
 ///
-/// Takes pods as kubectl prints them or as Spark posts them (also AdmissionReviews, lists, and StatefulSets,
-/// Deployments, ReplicaSets and Jobs with a pod template), or the conf of a spark-submit, and makes the same decision
-/// as the webhook: with the arithmetic, every bound, the check on every node, and the patch.
+/// Takes pods of the cluster by name, pods as kubectl prints them or as Spark posts them (also AdmissionReviews, lists,
+/// and StatefulSets, Deployments, ReplicaSets and Jobs with a pod template), or the conf of a spark-submit, and makes
+/// the same decision as the webhook: with the arithmetic, every bound, the check on every node, and the patch. Of a pod
+/// that carries a plan it says what was decided, how the pod fares, and what would be decided now. It only reads.
 #[derive(Args, Debug)]
 #[command(
-    after_long_help = format!("{STATE_MANUAL}\n\n{NODES_MANUAL}\n{MANUAL}"),
-    group(ArgGroup::new("input").required(true).multiple(true).args(["file", "conf", "properties_file"]))
+    after_long_help = format!("{STATE_MANUAL}\n{NODES_MANUAL}\n{MANUAL}"),
+    group(ArgGroup::new("input").required(true).multiple(true).args(["pod", "file", "conf", "properties_file"]))
 )]
 pub struct ExplainArgs {
+    /// Pod of the cluster: NAME or pod/NAME, in --namespace or that of the kubeconfig's context; repeatable
+    #[arg(value_name = "POD", value_parser = pod_name, conflicts_with_all = ["file", "conf", "properties_file"])]
+    pod: Vec<String>,
     #[command(flatten)]
     pods: PodFlags,
     #[command(flatten)]
@@ -56,8 +66,11 @@ enum Output {
 }
 
 const MANUAL: &str = "\
-Pods of a running cluster: a pod with a uid is explained without spec.nodeName, which the scheduler set after \
-admission; a pod that carries a plan is shown with it.
+Pods of a cluster, by name or captured with a uid: they are explained without spec.nodeName, which the scheduler set \
+after admission. A plan that such a pod carries is shown, and what would be decided now about the pod as Spark wrote it: \
+sizes, heap, node affinity and annotations of the plan are taken back, and where its class is still there, what the class \
+adds to nodeSelector and tolerations, and -Xmn. What stays: additions of a class that is gone or has changed, and the \
+cpu limit that QoS class Guaranteed added, because the plan does not tell it from the pod's own.
 
 Output for programs (-o json, -o yaml): an object for one pod, a list where the input is a list or holds several \
 documents. Sizes are bytes. Members are only ever added:
@@ -70,6 +83,12 @@ documents. Sizes are bytes. Members are only ever added:
   patch                     RFC 6902
   nodes                     one for each shape: [{name, count, memory, swap, promisedPermille,
                             usablePermille, hasEvidence, eligible, grantedSwap}]
+and only where there is such a thing:
+  recorded                  the plan that the pod carries; null where its annotation is none
+  live                      of a pod in a cluster: {created, phase, qosClass, node, grantedSwap}
+  now                       of such a pod with a plan: {verdict, causes, differences, decision};
+                            verdict is Same, SameSizes, Different or LeftAlone; differences
+                            are [{member, recorded, now}]; decision has the members above
 -o patch prints the patch of one pod, [] where it stays unchanged.
 
 Examples:
@@ -78,13 +97,19 @@ Examples:
       --conf spark.executor.memory=8g \\
       --conf spark.kubernetes.executor.label.spark-swap.io/class=batch
 
-  # Why was this executor left alone?
+  # What was decided about this executor, and what would be decided now?
+  spark-swap explain job-exec-1 -n etl
+
+  # What would a class that is not applied yet make of it?
+  spark-swap explain job-exec-1 -n etl --state batch.yaml
+
+  # The same from captured objects, without a cluster
   kubectl get swapclasses,nodes,namespaces,limitranges,resourcequotas -A -o yaml > cluster.yaml
   kubectl get pod job-exec-1 -o yaml | spark-swap explain -f - --state cluster.yaml
 
   # All executors of a namespace, counted by reason
   kubectl get pods -l spark-role=executor -o json > pods.json
-  spark-swap explain -f pods.json --state cluster.yaml -o json |
+  spark-swap explain -f pods.json -o json |
       jq 'group_by(.reason) | map({(.[0].reason): length}) | add'
 
   # The pod after the webhook
@@ -97,7 +122,7 @@ Examples:
 
 Exit codes:
   0  fine, also when the pod stays unchanged
-  2  bad input; the message says what and where";
+  2  bad input, no such pod, or no answer from the cluster; the message says what and where";
 
 /// A decision with everything that is shown about it.
 #[derive(Clone, Copy, Debug)]
@@ -112,6 +137,10 @@ pub struct Explained<'e> {
     pub notes: &'e [String],
     /// The decision.
     pub decision: &'e Decision,
+    /// The plan that the pod carries.
+    pub recorded: Option<&'e Value>,
+    /// What would be decided now, where the pod is in a cluster and carries a plan.
+    pub now: Option<&'e Now<'e>>,
 }
 
 /// Explains. An error is bad input: exit code 2.
@@ -119,11 +148,17 @@ pub struct Explained<'e> {
 /// # Errors
 /// What is wrong with the input and where, a problem a line.
 pub fn run(args: &ExplainArgs, stdin: impl Read, out: &mut impl Write) -> anyhow::Result<()> {
-    let input = args.pods.read(&[], stdin)?;
-    let KnownState { parts, notes, .. } = block_on(async {
-        let cluster = args.state.cluster(false).await?;
-        args.state.read(cluster.as_ref()).await
+    let from_files = if args.pod.is_empty() { Some(args.pods.read(&[], stdin)?) } else { None };
+    let (input, known) = block_on(async {
+        let Some(input) = from_files else {
+            let cluster = args.state.needed_cluster().await?;
+            let known = args.state.read(Some(&cluster)).await?;
+            return Ok((cluster_pods::read(&cluster, &args.pod, args.pods.namespace()).await?, known));
+        };
+        let cluster = args.state.cluster().await?;
+        Ok((input, args.state.read(cluster.as_ref()).await?))
     })?;
+    let KnownState { parts, notes, .. } = known;
     let state = State::new(parts, args.state.settings());
     write_all(out, &show(&input, &state, &notes, args.output)?)
 }
@@ -141,8 +176,19 @@ fn show(input: &Input, state: &State, notes: &[String], output: Output) -> anyho
     for subject in &input.subjects {
         let request = review::read(&subject.review)?;
         let decision = decide(&request, state);
-        let explained =
-            Explained { subject, pod: request.object.as_ref(), state, notes, decision: &decision };
+        let pod = request.object.as_ref();
+        let recorded = pod.and_then(recorded::plan_on);
+        let recorded = recorded.as_ref();
+        let explained = Explained { subject, pod, state, notes, decision: &decision, recorded, now: None };
+        let is_live = subject.live.is_some() && decision.is_planned_before();
+        let received = if is_live { recorded::review_without_plan(&subject.review, state) } else { None };
+        let request = received.as_deref().map(review::read).transpose()?;
+        let decision_now = request.as_ref().map(|request| decide(request, state));
+        let now = decision_now.as_ref().zip(recorded).map(|(decision, recorded)| {
+            let pod = request.as_ref().and_then(|request| request.object.as_ref());
+            Now::new(Explained { pod, decision, recorded: None, ..explained }, recorded)
+        });
+        let explained = Explained { now: now.as_ref(), ..explained };
         let count = reasons.entry(decision.reason.as_str()).or_default();
         *count = count.saturating_add(1);
         let object = DecisionObject::new(&explained);

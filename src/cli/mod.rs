@@ -8,6 +8,7 @@ pub mod executor_pod;
 pub mod explain;
 pub mod files;
 pub mod java_properties;
+pub mod live_pod;
 pub mod manifests;
 pub mod node_flag;
 pub mod plan;
@@ -35,7 +36,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 ///
 /// spark-swap is a mutating admission webhook: it right-sizes the memory request, the limit and the QoS class of Spark
 /// executor pods so that the kubelet grants them swap, and proves before scheduling that the result fits. The same
-/// decisions can be looked at without a cluster.
+/// decisions can be looked at with a cluster or without one.
 #[derive(Debug, Parser)]
 #[command(name = "spark-swap", version, after_help = EXIT_CODES, max_term_width = 100)]
 pub struct Cli {

@@ -40,7 +40,7 @@ use svg_plot::Titled;
 /// the conf of a spark-submit. Executors that are decided about alike are one group, nodes of the same memory and swap are
 /// one kind.
 #[derive(Args, Debug)]
-#[command(after_long_help = format!("{MANUAL}\n{STATE_MANUAL}\n\n{NODES_MANUAL}\n{EXAMPLES}"))]
+#[command(after_long_help = format!("{MANUAL}\n{STATE_MANUAL}\n{NODES_MANUAL}\n{EXAMPLES}"))]
 pub struct PlanArgs {
     #[command(flatten)]
     pods: PodFlags,
@@ -182,7 +182,7 @@ impl PlanArgs {
     async fn gather(&self, stdin: impl Read) -> anyhow::Result<(KnownState, Vec<Subject>)> {
         let described = self.described_executors(stdin)?;
         let state = self.state.clone().with_node(self.described_node());
-        let cluster = state.cluster(false).await?;
+        let cluster = state.cluster().await?;
         let mut known = state.read(cluster.as_ref()).await?;
         if let Some(cluster) = &cluster {
             let of_cluster = allocatable::list(&cluster.client).await?;
@@ -233,7 +233,10 @@ impl PlanArgs {
             notes.push(format!("No executors run{place}; describe one with --executor-memory or --conf."));
         }
         let mut input = Input::new(namespace);
-        input.add_pods(pods, "the cluster");
+        for mut pod in pods {
+            strip(&mut pod);
+            input.add_live(&pod);
+        }
         notes.append(&mut input.problems);
         Ok(input.subjects)
     }
@@ -266,6 +269,16 @@ fn svg(report: &Report) -> anyhow::Result<String> {
 
 fn phase(pod: &Value) -> &str {
     pod.pointer("/status/phase").and_then(Value::as_str).unwrap_or_default()
+}
+
+/// Takes out what is of no use here and much of a pod's size.
+fn strip(pod: &mut Value) {
+    if let Some(pod) = pod.as_object_mut() {
+        pod.remove("status");
+    }
+    if let Some(metadata) = pod.get_mut("metadata").and_then(Value::as_object_mut) {
+        metadata.remove("managedFields");
+    }
 }
 
 fn memory(text: &str) -> Result<u64, String> {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use super::live_pod::LivePod;
 use super::pod_shape;
 use crate::admission::review;
 use crate::cli::executor_memory::ExecutorMemory;
@@ -15,7 +16,7 @@ use crate::sizing::fields::OneLine;
 /// One pod to decide about.
 #[derive(Clone, Debug)]
 pub struct Subject {
-    /// Where it is: `pod.yaml`, `stdin, document 2, items[3]` or `--conf`.
+    /// Where it is: `pod.yaml`, `stdin, document 2, items[3]`, `--conf` or `cluster`.
     pub place: String,
     /// What it is: `Pod` or `the pod template of StatefulSet etl`.
     pub kind: String,
@@ -25,6 +26,8 @@ pub struct Subject {
     pub namespace: String,
     /// The JSON of its AdmissionReview.
     pub review: Vec<u8>,
+    /// What the cluster says about it; `None` where it was never in one.
+    pub live: Option<LivePod>,
     /// The parts of T, where they are known.
     pub memory: Option<ExecutorMemory>,
     /// What somebody should know about how it was read.
@@ -83,18 +86,9 @@ impl Input {
         }
     }
 
-    /// Adds pods that a cluster runs, without what is of no use and much of their size.
-    pub fn add_pods(&mut self, pods: Vec<Value>, place: &str) {
-        self.is_list = true;
-        for mut pod in pods {
-            if let Some(pod) = pod.as_object_mut() {
-                pod.remove("status");
-            }
-            if let Some(metadata) = pod.get_mut("metadata").and_then(Value::as_object_mut) {
-                metadata.remove("managedFields");
-            }
-            self.add(&pod, Some("Pod"), place);
-        }
+    /// Adds a pod as a cluster has it.
+    pub fn add_live(&mut self, pod: &Value) {
+        self.add(pod, Some("Pod"), "cluster");
     }
 
     /// Adds the executor pod of a conf.
@@ -107,6 +101,7 @@ impl Input {
             name: text(&pod, "/metadata/name").to_owned(),
             review: review_of(&pod, &namespace),
             namespace,
+            live: None,
             memory: Some(memory),
             notes,
         });
@@ -153,11 +148,9 @@ impl Input {
         }
         let mut notes = Vec::new();
         let mut pod = pod.clone();
-        let is_live = !text(&pod, "/metadata/uid").is_empty();
-        let node = text(&pod, "/spec/nodeName").to_owned();
-        if let Some(spec) =
-            pod.get_mut("spec").and_then(Value::as_object_mut).filter(|_| is_live && !node.is_empty())
-        {
+        let live = LivePod::of(&pod);
+        let node = live.as_ref().and_then(|live| live.node.as_deref());
+        if let Some((spec, node)) = pod.get_mut("spec").and_then(Value::as_object_mut).zip(node) {
             spec.remove("nodeName");
             notes.push(format!("spec.nodeName {node} is left out: the scheduler sets it after admission"));
         }
@@ -172,6 +165,7 @@ impl Input {
             name: names.into_iter().find(|name| !name.is_empty()).unwrap_or_default().to_owned(),
             review: review_of(&pod, &namespace),
             namespace,
+            live,
             memory: None,
             notes,
         });
@@ -203,6 +197,7 @@ impl Input {
             name: name.unwrap_or_default().to_owned(),
             review: bytes,
             namespace,
+            live: None,
             memory: None,
             notes: Vec::new(),
         });

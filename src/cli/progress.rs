@@ -74,7 +74,7 @@ mod tests {
         let work = async {
             sleep(Duration::from_millis(1500)).await;
             progress.set("reading kubelets: 2 of 3");
-            sleep(Duration::from_millis(1000)).await;
+            sleep(EVERY).await;
         };
         progress.show_on(&mut out, work).await;
         assert_eq!(

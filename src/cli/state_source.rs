@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::path::PathBuf;
 
-use anyhow::{anyhow, bail};
+use anyhow::{anyhow, ensure};
 use clap::Args;
 
 use super::node_flag::{self, NodeFlag};
@@ -22,7 +22,8 @@ pub struct StateFlags {
     /// prints them), instead of the cluster; repeatable
     #[arg(long, value_name = "PATH", value_delimiter = ',')]
     state: Vec<PathBuf>,
-    /// A node, which counts as evidence for its swap; repeatable. Added to the nodes of --state
+    /// A node, which counts as evidence for its swap, instead of those of the cluster; repeatable. Added to the nodes of
+    /// --state
     #[arg(long, value_name = "memory=64Gi,swap=32Gi", value_parser = NodeFlag::parse)]
     node: Vec<NodeFlag>,
     /// A RuntimeClass whose pods may be changed, as for serve; repeatable
@@ -55,9 +56,11 @@ label=spark-swap.io/limited-swap-permille=0 makes a node with swap that its kube
 
 /// Which state a command decides from: for the manuals.
 pub const STATE_MANUAL: &str = "\
-What is decided from: the cluster of the kubeconfig, read once. With --state or --node it is not asked, only these \
-count; --kubeconfig or --context beside them ask it all the same, and then what is given replaces what the cluster has \
-of the same kind and name. --offline asks no cluster ever. Without any of it: the built-in class and no nodes.";
+What is decided from: the cluster of the kubeconfig, or of the pod's own service account, read once. With --state or \
+--node it is not asked, and only these count. --kubeconfig, --context or a pod of the cluster by name beside them ask it \
+all the same: then they are laid over what the cluster has, and replace its objects of the same kind and name. --offline \
+asks no cluster ever. Without a cluster, --state and --node: the built-in class and no nodes.
+";
 
 const OFFLINE: &str = "with --offline no cluster is asked";
 /// More replaced objects than this are counted, not listed.
@@ -82,23 +85,25 @@ impl StateFlags {
         self
     }
 
-    /// The cluster to ask; `None` where files and flags say everything, or there is no cluster. `is_needed`: something
-    /// else of the command line is about the cluster.
+    /// The cluster to ask; `None` where files and flags say everything, or there is no cluster.
     ///
     /// # Errors
-    /// A kubeconfig that cannot be read or lacks what the flags name; no cluster although one is needed.
-    pub async fn cluster(&self, is_needed: bool) -> anyhow::Result<Option<Cluster>> {
-        if self.offline {
-            return if is_needed { bail!("--offline: only a cluster can answer this") } else { Ok(None) };
-        }
+    /// A kubeconfig that cannot be read or lacks what the flags name.
+    pub async fn cluster(&self) -> anyhow::Result<Option<Cluster>> {
         let says_everything = !self.state.is_empty() || !self.node.is_empty();
-        if says_everything && !is_needed && !self.cluster.is_given() {
+        if self.offline || (says_everything && !self.cluster.is_given()) {
             return Ok(None);
         }
-        match self.cluster.of_command().await {
-            Ok(None) if is_needed => bail!(NO_CLUSTER),
-            found => found.map_err(|error| anyhow!("{error:#}; {OFFLINE}")),
-        }
+        self.cluster.of_command().await.map_err(|error| anyhow!("{error:#}; {OFFLINE}"))
+    }
+
+    /// The cluster of a command that is about something in it: then it is asked whatever files and flags say.
+    ///
+    /// # Errors
+    /// As [`Self::cluster`]; also when there is no cluster.
+    pub async fn needed_cluster(&self) -> anyhow::Result<Cluster> {
+        ensure!(!self.offline, "--offline: what is asked for is in a cluster");
+        self.cluster.of_command().await?.ok_or_else(|| anyhow!(NO_CLUSTER))
     }
 
     /// Reads the files and flags, and what [`Self::cluster`] found.

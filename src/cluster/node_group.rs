@@ -3,8 +3,7 @@
 //! The label says that the node is from a group, not that the group really scales: nothing on a node says that. What
 //! matters here is that a node which joins later has the labels of the template, not those written with kubectl.
 
-use std::collections::BTreeMap;
-
+use crate::sizing::labels::Labels;
 use crate::vocabulary::vocabulary;
 
 vocabulary! {
@@ -59,7 +58,7 @@ const LABELS: [(&str, Provider); 16] = [
 
 impl<'n> NodeGroup<'n> {
     /// The group of a node with these labels; `None` where none of them tells of one.
-    pub fn of(labels: &'n BTreeMap<String, String>) -> Option<Self> {
+    pub fn of(labels: &'n Labels) -> Option<Self> {
         LABELS.iter().find_map(|&(label, provider)| {
             let name = labels.get(label).filter(|name| !name.is_empty())?;
             Some(Self { provider, label, name })
@@ -78,8 +77,8 @@ impl std::fmt::Display for NodeGroup<'_> {
 mod tests {
     use super::*;
 
-    fn labels(labels: &[(&str, &str)]) -> BTreeMap<String, String> {
-        labels.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+    fn labels(labels: &[(&str, &str)]) -> Labels {
+        labels.iter().copied().collect()
     }
 
     #[test]

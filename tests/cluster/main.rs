@@ -33,6 +33,7 @@ mod class_selection;
 mod crd;
 mod demo;
 mod density;
+mod explain;
 mod harness;
 mod kubelet_oracle;
 mod limit_range_oracle;

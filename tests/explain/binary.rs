@@ -29,7 +29,8 @@ fn run_with(args: &[&str], stdin: &str, kubeconfig: &str) -> Output {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    child.stdin.take().unwrap().write_all(stdin.as_bytes()).unwrap();
+    // A command line that is not understood ends before anything is read.
+    drop(child.stdin.take().unwrap().write_all(stdin.as_bytes()));
     child.wait_with_output().unwrap()
 }
 
@@ -52,6 +53,16 @@ fn bad_input_is_2_with_a_line_for_each_problem() {
     );
     assert_eq!(run(&["--conf", "spark.executor.memory=1"], "").status.code(), Some(2));
     assert_eq!(run(&[], "").status.code(), Some(2));
+}
+
+#[test]
+fn a_pod_by_name_without_a_cluster_is_bad_input() {
+    let output = run(&["job-exec-1"], "");
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(
+        String::from_utf8(output.stderr).unwrap(),
+        "error: no cluster: there is no kubeconfig; name one with --kubeconfig or $KUBECONFIG\n"
+    );
 }
 
 #[test]
@@ -116,7 +127,7 @@ fn the_examples_of_the_manual_are_commands() {
         command.split(['|', '>']).next()
     });
     let commands: Vec<&str> = commands.collect();
-    assert_eq!(commands.len(), 5, "{help}");
+    assert_eq!(commands.len(), 7, "{help}");
     for command in commands {
         assert!(is_valid(&command.split_whitespace().collect::<Vec<_>>()), "{command}");
     }

@@ -15,6 +15,7 @@ mod conf;
 mod fleet;
 mod inputs;
 mod left_alone;
+mod live_pods;
 mod objects;
 mod plans;
 mod pods;

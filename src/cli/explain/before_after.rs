@@ -4,7 +4,6 @@ use serde_json::Value;
 
 use super::Explained;
 use crate::admission::executor::{present_sizes, recognise};
-use crate::admission::plan_annotation::PLAN_ANNOTATION;
 use crate::cli::sizes::{both, difference};
 use crate::cli::table::{Align, Table};
 use crate::sizing::class::Enforcement;
@@ -84,8 +83,7 @@ pub fn recorded(explained: &Explained<'_>) -> String {
     let Some(pod) = explained.pod.filter(|_| explained.decision.is_planned_before()) else {
         return String::new();
     };
-    let annotation = pod.annotation(PLAN_ANNOTATION).unwrap_or_default();
-    let Ok(plan) = serde_json::from_str::<Value>(annotation) else {
+    let Some(plan) = explained.recorded.filter(|plan| !plan.is_null()) else {
         return "  The annotation is not a plan.\n".to_owned();
     };
     let text = |name: &str| match plan.get(name) {

@@ -1,9 +1,12 @@
 //! `explain -o json` and `-o yaml`: a decision as an object for programs. Its members are only ever added to.
 
 use serde::Serialize;
+use serde_json::Value;
 
 use super::Explained;
+use super::in_cluster::{self, LiveObject};
 use super::nodes::{self, Landing};
+use super::recorded::{Difference, Now, Verdict};
 use crate::admission::operation::Operation;
 use crate::admission::plan_annotation::PlanJson;
 use crate::admission::reason::Reason;
@@ -29,6 +32,24 @@ pub struct DecisionObject<'e> {
     heap_bounds: Vec<HeapBoundObject>,
     patch: &'e [Operation],
     nodes: Vec<NodeObject<'e>>,
+    /// How a pod that is in a cluster fares.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    live: Option<LiveObject<'e>>,
+    /// The plan that the pod carries; null where the annotation is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recorded: Option<&'e Value>,
+    /// What would be decided now about a pod in a cluster that carries a plan.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    now: Option<NowObject<'e>>,
+}
+
+#[derive(Debug, Serialize)]
+struct NowObject<'e> {
+    verdict: Verdict,
+    /// What has changed since, for people.
+    causes: Vec<String>,
+    differences: Vec<Difference>,
+    decision: Box<DecisionObject<'e>>,
 }
 
 #[derive(Debug, Serialize)]
@@ -88,7 +109,18 @@ impl<'e> DecisionObject<'e> {
             heap_bounds: heap_bounds.iter().map(|&(bound, heap)| HeapBoundObject { bound, heap }).collect(),
             patch: &decision.operations,
             nodes: nodes::rows(decision).into_iter().map(NodeObject::new).collect(),
+            live: in_cluster::object(explained),
+            recorded: explained.recorded,
+            now: explained.now.map(NowObject::new),
         }
+    }
+}
+
+impl<'e> NowObject<'e> {
+    fn new(now: &'e Now<'e>) -> Self {
+        // How the pod fares is said beside it.
+        let decision = Box::new(DecisionObject { live: None, ..DecisionObject::new(&now.explained) });
+        Self { verdict: now.verdict(), causes: now.causes(), differences: now.differences(), decision }
     }
 }
 

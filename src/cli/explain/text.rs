@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::cause::{Cause, cause};
-use super::{Explained, arithmetic, before_after, node_text};
+use super::recorded::{Now, Verdict};
+use super::{Explained, arithmetic, before_after, in_cluster, node_text};
 use crate::admission::class_choice::{NamedBy, named};
 use crate::admission::operation::Operation;
 use crate::cli::pod_input::Input;
@@ -21,31 +22,68 @@ const LONGEST_LINE: usize = 112;
 /// The most characters of a patch value that are shown.
 const LONGEST_VALUE: usize = 96;
 
-/// Everything about one decision.
+/// Everything about one pod: the decision, or what was decided and what would be decided now.
 pub fn explanation(explained: &Explained<'_>) -> String {
     let decision = explained.decision;
     let mut text = format!("{}: {}\n\n", decision.reason, decision.reason.text());
     text.push_str(&heading(explained));
-    let title = if decision.plan.is_some() { "Before and after" } else { "As received" };
-    section(&mut text, title, &before_after::table(explained));
+    section(&mut text, "In the cluster", &in_cluster::table(explained));
     section(&mut text, "Recorded on the pod", &before_after::recorded(explained));
-    if let Some(Cause { why, advice }) = cause(explained) {
-        section(&mut text, "Why", &lines([why]));
-        section(&mut text, "What to do", &lines([advice.to_owned()]));
+    match explained.now {
+        None => decided(&mut text, explained),
+        Some(now) => {
+            why(&mut text, explained);
+            section(&mut text, "Warnings", &lines(decision.warnings()));
+            section(&mut text, "Decided now", &decided_now(now));
+            decided(&mut text, &now.explained);
+        }
     }
-    section(&mut text, "Spark conf labels", &conf_labels(explained));
-    section(&mut text, "Arithmetic", &arithmetic::table(explained));
-    section(&mut text, "Bounds on the request", &arithmetic::request_bounds(explained));
-    section(&mut text, "Bounds on the heap", &arithmetic::heap_bounds(explained));
-    section(&mut text, "Limit", &lines(arithmetic::limit(explained)));
-    section(&mut text, "Node affinity", &lines(arithmetic::affinity(explained)));
-    section(&mut text, "Eligible nodes", &node_text::eligible(explained));
-    section(&mut text, "Nodes ruled out", &node_text::ruled_out(explained));
-    section(&mut text, &limits_title(explained), &limits(explained));
-    section(&mut text, "Warnings", &lines(decision.warnings()));
-    section(&mut text, "Notes", &lines(notes(explained)));
-    section(&mut text, "Patch", &patch(&decision.operations));
     text
+}
+
+/// One decision, from the outcome down to the arithmetic.
+fn decided(text: &mut String, explained: &Explained<'_>) {
+    let decision = explained.decision;
+    let title = if decision.plan.is_some() { "Before and after" } else { "As received" };
+    section(text, title, &before_after::table(explained));
+    why(text, explained);
+    section(text, "Spark conf labels", &conf_labels(explained));
+    section(text, "Arithmetic", &arithmetic::table(explained));
+    section(text, "Bounds on the request", &arithmetic::request_bounds(explained));
+    section(text, "Bounds on the heap", &arithmetic::heap_bounds(explained));
+    section(text, "Limit", &lines(arithmetic::limit(explained)));
+    section(text, "Node affinity", &lines(arithmetic::affinity(explained)));
+    section(text, "Eligible nodes", &node_text::eligible(explained));
+    section(text, "Nodes ruled out", &node_text::ruled_out(explained));
+    section(text, &limits_title(explained), &limits(explained));
+    section(text, "Warnings", &lines(decision.warnings()));
+    section(text, "Notes", &lines(notes(explained)));
+    section(text, "Patch", &patch(&decision.operations));
+}
+
+fn why(text: &mut String, explained: &Explained<'_>) {
+    if let Some(Cause { why, advice }) = cause(explained) {
+        section(text, "Why", &lines([why]));
+        section(text, "What to do", &lines([advice.to_owned()]));
+    }
+}
+
+/// How the decision of now compares with the plan on the pod.
+fn decided_now(now: &Now<'_>) -> String {
+    let reason = now.explained.decision.reason;
+    let verdict = now.verdict();
+    let mut sentences = vec![format!("{verdict}: {}", verdict.text())];
+    if verdict == Verdict::LeftAlone {
+        sentences.push(format!("{reason}: {}", reason.text()));
+    }
+    sentences.extend(now.causes());
+    let mut table = Table::new(&[]);
+    class_rows(&mut table, &now.explained);
+    [lines(sentences), table.render(), now.table()]
+        .into_iter()
+        .filter(|part| !part.is_empty())
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 /// The explanations of all pods, and how many of them there are for each reason.
@@ -79,7 +117,7 @@ fn lines(sentences: impl IntoIterator<Item = String>) -> String {
 }
 
 fn heading(explained: &Explained<'_>) -> String {
-    let (subject, decision) = (explained.subject, explained.decision);
+    let subject = explained.subject;
     let mut table = Table::new(&[]);
     let name = if subject.name.is_empty() { "without a name" } else { subject.name.as_str() };
     table.row([
@@ -92,6 +130,13 @@ fn heading(explained: &Explained<'_>) -> String {
             OneLine(&subject.place)
         ),
     ]);
+    class_rows(&mut table, explained);
+    table.render()
+}
+
+/// The class, its policy and the bound that decided.
+fn class_rows(table: &mut Table, explained: &Explained<'_>) {
+    let decision = explained.decision;
     let class = class(explained);
     if !class.is_empty() {
         table.row(["class", &class]);
@@ -107,7 +152,6 @@ fn heading(explained: &Explained<'_>) -> String {
             table.row(["decided by", &format!("{fallback}: {}", plan.bound.text())]);
         }
     }
-    table.render()
 }
 
 /// The class and who chose it.

@@ -53,7 +53,7 @@ impl DensityCurve {
         let request = review::read(&group.subject.review).ok()?;
         let after = |permille: u64| {
             let mut node = Node { swap: fraction_ceil(node.memory, permille, 1000), ..Node::clone(node) };
-            node.labels.insert(via.evidence_label().to_owned(), permille.to_string());
+            node.labels.insert(via.evidence_label(), &permille.to_string());
             let parts = StateParts { nodes: vec![node], ..parts.clone() };
             let plan = decide(&request, &State::new(parts, settings.clone())).plan;
             let fit = plan.and_then(|plan| room.fit(group.with_request(plan.request.to)));
