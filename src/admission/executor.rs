@@ -246,7 +246,7 @@ fn unswappable(spark: &SparkContainer<'_, '_>, large_pages: bool) -> Unswappable
     sum
 }
 
-/// cpu and memory of all containers.
+/// The cpu and memory of all containers.
 pub fn pod_resources(spark: &SparkContainer<'_, '_>) -> PodResources {
     let apps = spark.spec.containers().iter().enumerate().filter(|(index, _)| *index != spark.index);
     let inits = spark.spec.init_containers.as_deref().unwrap_or_default().iter().map(|container| {

@@ -11,11 +11,13 @@ pub mod java_properties;
 pub mod live_pod;
 pub mod manifests;
 pub mod node_flag;
+pub mod nodes;
 pub mod plan;
 pub mod pod_flags;
 pub mod pod_input;
 pub mod pod_shape;
 pub mod progress;
+pub mod selector;
 pub mod sentences;
 pub mod serve;
 pub mod sizes;
@@ -54,6 +56,7 @@ Exit codes:
 enum Command {
     Serve(Box<serve::Serve>),
     Explain(Box<explain::ExplainArgs>),
+    Nodes(nodes::NodesArgs),
     Plan(Box<plan::PlanArgs>),
     Manifests(manifests::Manifests),
     Certs(certs::Certs),
@@ -68,6 +71,7 @@ pub fn main() -> ExitCode {
         Command::Serve(serve) => serve.run(),
         Command::Explain(args) => explain::run(&args, io::stdin(), &mut io::stdout())
             .map_err(|error| Failure::BadInput(format!("{error:#}"))),
+        Command::Nodes(args) => args.run(),
         Command::Plan(args) => plan::run(&args, io::stdin(), &mut io::stdout())
             .map_err(|error| Failure::BadInput(format!("{error:#}"))),
         Command::Manifests(manifests) => manifests.run(),

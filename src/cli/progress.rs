@@ -6,6 +6,7 @@ use std::pin::pin;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use futures_util::{Stream, StreamExt};
 use tokio::time::{Instant, sleep};
 
 /// Shorter waits need no words; and how often the words are written anew.
@@ -60,6 +61,22 @@ impl Progress {
     }
 }
 
+/// Collects what a stream yields, and says how much of it is there: `what: 120 of 1000`.
+pub async fn collect<T>(what: &str, total: usize, stream: impl Stream<Item = T>) -> Vec<T> {
+    let words = |count: usize| format!("{what}: {count} of {total}");
+    let progress = Progress::new(words(0));
+    let work = async {
+        let mut stream = pin!(stream);
+        let mut items = Vec::with_capacity(total);
+        while let Some(item) = stream.next().await {
+            items.push(item);
+            progress.set(words(items.len()));
+        }
+        items
+    };
+    progress.show(work).await
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -81,5 +98,11 @@ mod tests {
             String::from_utf8_lossy(&out),
             "\r\x1b[Kreading the cluster (1 s)\r\x1b[Kreading kubelets: 2 of 3 (2 s)\r\x1b[K"
         );
+    }
+
+    #[tokio::test]
+    async fn everything_is_collected_in_its_order() {
+        let stream = futures_util::stream::iter(0..5);
+        assert_eq!(collect("counted", 5, stream).await, [0, 1, 2, 3, 4]);
     }
 }

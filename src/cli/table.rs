@@ -29,15 +29,20 @@ impl Table {
 
     /// The table, every line indented by two spaces and without spaces at its end.
     pub fn render(&self) -> String {
-        self.indented(2)
+        self.lines("  ", "  ")
+    }
+
+    /// The table as kubectl prints lists: no indentation, columns three spaces apart, no spaces at the end of lines.
+    pub fn render_list(&self) -> String {
+        self.lines("", "   ")
     }
 
     /// The table as kubectl prints lists: from the left margin on. The first row holds the titles.
     pub fn listing(&self) -> String {
-        self.indented(0)
+        self.lines("", "  ")
     }
 
-    fn indented(&self, indent: usize) -> String {
+    fn lines(&self, indentation: &str, gap: &str) -> String {
         let columns = self.rows.iter().map(Vec::len).max().unwrap_or(0);
         let widths: Vec<usize> = (0..columns).map(|column| self.width(column)).collect();
         let mut text = String::new();
@@ -45,7 +50,7 @@ impl Table {
             let mut line = String::new();
             for (column, (cell, width)) in row.iter().zip(&widths).enumerate() {
                 let padding = " ".repeat(width.saturating_sub(cell.chars().count()));
-                line.push_str(&" ".repeat(if column == 0 { indent } else { 2 }));
+                line.push_str(if column == 0 { indentation } else { gap });
                 match self.alignment.get(column) {
                     Some(Align::Right) => line.extend([padding.as_str(), cell]),
                     Some(Align::Left) | None => line.extend([cell, padding.as_str()]),
@@ -80,5 +85,6 @@ mod tests {
         table.row(["a-long-name", "5", ""]);
         table.row(["x"]);
         assert_eq!(table.render(), "  name         size  note\n  a-long-name     5\n  x\n");
+        assert_eq!(table.render_list(), "name          size   note\na-long-name      5\nx\n");
     }
 }

@@ -1,6 +1,6 @@
 //! The labels of an object, in little memory: ten thousand nodes share most of theirs.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 /// Labels, sorted by key.
@@ -33,6 +33,11 @@ impl Labels {
     /// Every label, by key.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(key, value)| (key.as_ref(), value.as_ref()))
+    }
+
+    /// As a map of its own, for libraries that want one.
+    pub fn to_map(&self) -> BTreeMap<String, String> {
+        self.iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
     }
 
     /// The same labels, of shared texts.

@@ -137,6 +137,11 @@ impl Node {
         value.parse().ok().filter(|_| digits).unwrap_or(0)
     }
 
+    /// `floor(1000*S/M)`: the swap that is there.
+    pub fn actual_permille(&self) -> u64 {
+        swap_permille(self.memory, self.swap)
+    }
+
     fn evidence(&self) -> [u64; 3] {
         BACKENDS.map(|backend| self.promised_permille(backend))
     }
@@ -165,8 +170,7 @@ impl NodeShape {
 
     /// `floor(1000*S/M)`: the swap that is there.
     pub fn actual_permille(&self) -> u64 {
-        let permille = u128::from(self.swap).saturating_mul(1000).checked_div(u128::from(self.memory));
-        u64::try_from(permille.unwrap_or(0)).unwrap_or(u64::MAX)
+        swap_permille(self.memory, self.swap)
     }
 
     /// The label promises something, and at least `minimum_percent` of memory.
@@ -178,6 +182,11 @@ impl NodeShape {
     pub fn usable_permille(&self, backend: Backend) -> u64 {
         self.labelled_permille(backend).min(self.actual_permille())
     }
+}
+
+fn swap_permille(memory: u64, swap: u64) -> u64 {
+    let permille = u128::from(swap).saturating_mul(1000).checked_div(u128::from(memory));
+    u64::try_from(permille.unwrap_or(0)).unwrap_or(u64::MAX)
 }
 
 impl TaintPattern {

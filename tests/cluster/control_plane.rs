@@ -67,6 +67,11 @@ impl ControlPlane {
         this
     }
 
+    /// The binary with every part of the control plane.
+    pub(crate) fn binary(&self) -> &Path {
+        &self.binary
+    }
+
     pub(crate) fn server(&self) -> &str {
         &self.server
     }
@@ -209,6 +214,8 @@ impl ControlPlane {
                     &format!("--etcd-servers={store}"),
                     "--service-cluster-ip-range=10.96.0.0/16",
                     "--endpoint-reconciler-type=none",
+                    // Nodes' names are in no DNS.
+                    "--kubelet-preferred-address-types=InternalIP",
                     "--authorization-mode=RBAC",
                     &format!("--token-auth-file={}", self.path("tokens.csv")),
                     "--service-account-issuer=https://kubernetes.default.svc",
@@ -273,14 +280,25 @@ impl ControlPlane {
         process::run(&mut command, input)
     }
 
+    /// The kubeconfig of a user who may do only what is granted to him by name.
+    pub(crate) fn kubeconfig_of(&self, user: &str) -> PathBuf {
+        let path = self.dir.join(format!("kubeconfig-{user}"));
+        let config = self.config(json!({"token": self.token, "as": user}));
+        fs::write(&path, config.to_string()).unwrap();
+        path
+    }
+
     fn write_kubeconfig(&self) {
-        let config = json!({
+        fs::write(self.kubeconfig(), self.config(json!({"token": self.token})).to_string()).unwrap();
+    }
+
+    fn config(&self, user: Value) -> Value {
+        json!({
             "apiVersion": "v1", "kind": "Config", "current-context": "test",
             "clusters": [{"name": "test", "cluster": {"server": self.server, "certificate-authority": self.ca()}}],
-            "users": [{"name": "admin", "user": {"token": self.token}}],
-            "contexts": [{"name": "test", "context": {"cluster": "test", "user": "admin"}}],
-        });
-        fs::write(self.kubeconfig(), config.to_string()).unwrap();
+            "users": [{"name": "user", "user": user}],
+            "contexts": [{"name": "test", "context": {"cluster": "test", "user": "user"}}],
+        })
     }
 
     fn path(&self, name: &str) -> String {

@@ -15,6 +15,7 @@
 mod classes;
 mod control_plane;
 mod dry_run;
+mod hollow_kubelet;
 mod nodes;
 mod oracle;
 mod parts;
@@ -38,6 +39,7 @@ mod harness;
 mod kubelet_oracle;
 mod limit_range_oracle;
 mod live_state;
+mod node_labels;
 mod outage;
 mod plan;
 mod proof_oracle;

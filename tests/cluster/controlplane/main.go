@@ -22,6 +22,7 @@ var commands = map[string]func() int{
 	"kube-controller-manager": controllerManager,
 	"kube-scheduler":          scheduler,
 	"kubelet":                 kubelet,
+	"hollow-kubelet":          hollowKubelet,
 	"kubectl":                 kubectl,
 	"new-key":                 newKey,
 	"oracle":                  func() int { return oracle.Serve(os.Stdin, os.Stdout) },
