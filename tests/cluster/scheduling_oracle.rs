@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
+use spark_swap::sizing::labels::Labels;
 use spark_swap::sizing::placement::{NodeSelectorTerm, Placement, Requirement, Taint, Toleration};
 
 use crate::oracle::{Random, assert_no_difference};
@@ -13,8 +14,7 @@ fn pods_may_land_on_the_nodes_that_the_scheduler_allows() {
     assert_no_difference(100_000, question, |question, answer| {
         let (pod, node) = (&question["pod"]["spec"], &question["node"]);
         let labels = node["metadata"]["labels"].as_object().into_iter().flatten();
-        let labels: BTreeMap<String, String> =
-            labels.map(|(key, value)| (key.clone(), text(value).into_owned())).collect();
+        let labels: Labels = labels.map(|(key, value)| (key, text(value))).collect();
         let taints: Vec<_> = list(&node["spec"]["taints"]).map(taint).collect();
         let ours = placement(pod).allows(&text(&node["metadata"]["name"]), &labels, &taints);
         let theirs = answer["affinity"].as_bool().ok_or("no answer")? && answer["taints"] == true;
