@@ -78,7 +78,7 @@ fn executors(report: &Report, is_wide: bool) -> String {
         }
         table.row(cells);
     }
-    table.listing()
+    table.render_dense_list()
 }
 
 /// A line for each shape of nodes of each group.
@@ -110,7 +110,7 @@ fn nodes(report: &Report, is_wide: bool) -> String {
     if report.entries.iter().all(|entry| entry.fleet.rows.is_empty()) {
         return String::new();
     }
-    table.listing()
+    table.render_dense_list()
 }
 
 fn node(entry: &Entry, row: &Row, is_wide: bool) -> Vec<String> {
