@@ -17,6 +17,7 @@ mod control_plane;
 mod dry_run;
 mod hollow_kubelet;
 mod nodes;
+mod operator;
 mod oracle;
 mod parts;
 mod pods;
@@ -29,6 +30,7 @@ mod wait;
 mod webhook;
 
 // The tests, by subject.
+mod check;
 mod class_agreement;
 mod class_selection;
 mod crd;
@@ -47,4 +49,5 @@ mod quantity_oracle;
 mod safety_net;
 mod scheduling_oracle;
 mod scope;
+mod spark_operator;
 mod statefulset;
