@@ -143,8 +143,9 @@ fn value(random: &mut Random) -> Value {
 
 fn toleration(random: &mut Random) -> Value {
     let mut toleration = Map::new();
-    for (chance, name, make) in [
-        (85, "key", key as fn(&mut Random) -> Value),
+    type Make = fn(&mut Random) -> Value;
+    let fields: [(u64, &str, Make); 5] = [
+        (85, "key", key),
         (70, "operator", |random| word(random, &["", "Equal", "Exists", "Exists", "Exists"])),
         (20, "value", value),
         (60, "effect", |random| {
@@ -161,7 +162,8 @@ fn toleration(random: &mut Random) -> Value {
                 json!(1.5),
             ])
         }),
-    ] {
+    ];
+    for (chance, name, make) in fields {
         if random.percent(chance) {
             toleration.insert(name.to_owned(), make(random));
         }
