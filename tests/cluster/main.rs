@@ -43,6 +43,7 @@ mod limit_range_oracle;
 mod live_state;
 mod node_labels;
 mod outage;
+mod plan;
 mod proof_oracle;
 mod quantity_oracle;
 mod safety_net;
