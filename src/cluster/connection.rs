@@ -7,6 +7,7 @@ use std::{env, fmt, io};
 
 use anyhow::{anyhow, bail};
 use clap::Args;
+use http::{HeaderValue, header};
 use kube::client::AuthError;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
@@ -38,6 +39,9 @@ pub struct Cluster {
 /// A command that waits longer than this for an answer has lost its API server.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Who asks: audit logs show it, and it is the manager of the fields that are written.
+const USER_AGENT: &str = concat!("spark-swap/", env!("CARGO_PKG_VERSION"));
 
 /// The token of a pod that may talk to its API server.
 const SERVICE_ACCOUNT_TOKEN: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
@@ -151,7 +155,8 @@ pub fn cause(error: &kube::Error) -> String {
 ///
 /// # Errors
 /// TLS or credentials that cannot be set up.
-pub fn client(config: Config) -> anyhow::Result<Client> {
+pub fn client(mut config: Config) -> anyhow::Result<Client> {
+    config.headers.push((header::USER_AGENT, HeaderValue::from_static(USER_AGENT)));
     let server = config.cluster_url.clone();
     Client::try_from(config).map_err(|error| anyhow!("{server}: {error}"))
 }

@@ -27,9 +27,12 @@ impl Contact {
         Self { lost: Mutex::new(lost) }
     }
 
-    /// A list or watch of the kind failed or broke off.
-    pub fn lost(&self, kind: Kind, now: Instant) {
-        self.lost.lock().unwrap_or_else(PoisonError::into_inner).entry(kind.plural()).or_insert(now);
+    /// A list or watch of the kind failed or broke off. True when the API server was heard about it until now.
+    pub fn lost(&self, kind: Kind, now: Instant) -> bool {
+        let mut lost = self.lost.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_new = !lost.contains_key(kind.plural());
+        lost.entry(kind.plural()).or_insert(now);
+        is_new
     }
 
     /// How old the state may be: the time since the first contact that is still lost broke off; zero when the API
@@ -97,9 +100,9 @@ mod tests {
             contact.heard(*kind);
         }
         assert_eq!(contact.age(at(9)), Duration::ZERO);
-        contact.lost(Kind::Node, at(10));
-        contact.lost(Kind::SwapClass, at(12));
-        contact.lost(Kind::Node, at(15));
+        assert!(contact.lost(Kind::Node, at(10)));
+        assert!(contact.lost(Kind::SwapClass, at(12)));
+        assert!(!contact.lost(Kind::Node, at(15)));
         assert_eq!(contact.age(at(20)), Duration::from_secs(10));
         contact.heard(Kind::Node);
         assert_eq!(contact.age(at(20)), Duration::from_secs(8));

@@ -103,6 +103,11 @@ impl LiveState {
         State::with_nodes(parts, nodes, self.settings.clone())
     }
 
+    /// These problems of an object are what was wrong with it before.
+    pub fn knows(&self, identity: &Identity, problems: &[Problem]) -> bool {
+        self.problems.get(identity).is_some_and(|known| known == problems)
+    }
+
     /// What is wrong with objects whose newest version cannot be used.
     pub fn problems(&self) -> impl Iterator<Item = (&Identity, &[Problem])> {
         self.problems.iter().map(|(identity, problems)| (identity, problems.as_slice()))

@@ -75,9 +75,10 @@ fn stream<K: Resource + 'static>(
             let (seen, object) = reduce(object);
             Told::Event(kind, Event::Applied(identity, Object::read(kind, &object)), seen)
         }
-        Err(watcher::Error::InitialListFailed(kube::Error::Api(status))) if status.code == 404 => {
-            Told::NoSuchKind(kind)
-        }
+        Err(
+            watcher::Error::InitialListFailed(kube::Error::Api(status))
+            | watcher::Error::WatchStartFailed(kube::Error::Api(status)),
+        ) if status.code == 404 => Told::NoSuchKind(kind),
         Err(error) => Told::Failed(kind, error.to_string()),
     };
     watched.backoff(ShortBackoff(DefaultBackoff::default())).map(told).boxed()

@@ -1,6 +1,7 @@
 //! The state from a cluster, made anew when anything in it changes; the last one stays in force while the API server is
 //! away.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -39,6 +40,8 @@ pub struct StateWatch {
     live: LiveState,
     contact: Arc<Contact>,
     statuses: Statuses,
+    /// Why the list or watch of a kind failed last: said once, not at every try.
+    failures: HashMap<Kind, String>,
     outputs: Outputs,
 }
 
@@ -62,7 +65,8 @@ impl StateWatch {
         outputs.readiness.wait_for(FIRST_STATE);
         let contact = Arc::new(Contact::none_yet(Instant::now()));
         outputs.metrics.show_age_of(Arc::clone(&contact));
-        Self { live: LiveState::new(settings), contact, statuses: Statuses::default(), outputs }
+        let (statuses, failures) = (Statuses::default(), HashMap::new());
+        Self { live: LiveState::new(settings), contact, statuses, failures, outputs }
     }
 
     /// Watches for ever.
@@ -113,13 +117,13 @@ impl StateWatch {
     /// Takes in what a watch tells. True when the state or a status may be another one now.
     fn take(&mut self, told: Told, is_changed: &mut bool) -> bool {
         let (kind, event, seen) = match told {
-            Told::Event(kind, event, seen) => (kind, event, seen),
+            Told::Event(kind, event, seen) => {
+                self.failures.remove(&kind);
+                (kind, event, seen)
+            }
             Told::NoSuchKind(kind) => {
-                warn!(
-                    kind = kind.as_str(),
-                    "the cluster does not know this kind; install it with: {INSTALL_CRD}"
-                );
-                self.outputs.metrics.watch_failed(kind);
+                let problem = format!("the cluster does not know this kind; install it with: {INSTALL_CRD}");
+                self.failed(kind, problem, false);
                 self.contact.heard(kind);
                 // The classes that were there would have been deleted one by one: it is the API server that forgot.
                 if !self.live.is_missing(kind) {
@@ -130,13 +134,14 @@ impl StateWatch {
                 (kind, Event::ListEnds, None)
             }
             Told::Failed(kind, problem) => {
-                self.contact.lost(kind, Instant::now());
-                self.outputs.metrics.watch_failed(kind);
-                warn!(kind = kind.as_str(), problem, "a watch failed; the last state stays in force");
+                let is_new = self.contact.lost(kind, Instant::now());
+                self.failed(kind, problem, is_new);
                 return false;
             }
         };
-        if let Event::Applied(identity, Err(problems)) = &event {
+        if let Event::Applied(identity, Err(problems)) = &event
+            && !self.live.knows(identity, problems)
+        {
             for problem in problems {
                 warn!(
                     kind = kind.as_str(), name = %identity, %problem,
@@ -151,17 +156,23 @@ impl StateWatch {
             (_, Some(seen)) => self.statuses.saw(*seen),
             _ => {}
         }
-        let may_be_problem = !matches!(event, Event::Applied(_, Ok(_)));
         let effect = self.live.take(kind, event);
-        if may_be_problem {
-            self.count_problems();
-        }
+        self.count_problems();
         *is_changed |= effect == Effect::Changed;
         if !self.live.is_missing(kind) {
             self.outputs.readiness.arrived(kind.plural());
             self.outputs.metrics.state_objects(kind, self.live.count(kind));
         }
         is_of_class || effect == Effect::Changed
+    }
+
+    /// Counts a failure and tells of it, unless it is the one before once more.
+    fn failed(&mut self, kind: Kind, problem: String, is_new: bool) {
+        self.outputs.metrics.watch_failed(kind);
+        if is_new || self.failures.get(&kind) != Some(&problem) {
+            warn!(kind = kind.as_str(), problem, "a watch failed; the last state stays in force");
+            self.failures.insert(kind, problem);
+        }
     }
 
     fn is_complete(&self) -> bool {
@@ -191,7 +202,8 @@ impl StateWatch {
 
     fn count_problems(&self) {
         let Outputs { state, metrics, .. } = &self.outputs;
-        let problems = self.live.problems().count().saturating_add(state.load().problems().len());
+        let of_objects = self.live.problems().map(|(_, problems)| problems.len());
+        let problems = of_objects.fold(state.load().problems().len(), usize::saturating_add);
         metrics.state_problems.set(i64::try_from(problems).unwrap_or(i64::MAX));
     }
 

@@ -1,32 +1,36 @@
 //! A real Kubernetes: etcd, API server, controller manager and scheduler on loopback.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Mutex, OnceLock};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use serde_json::{Value, json};
 
+use crate::audit;
 use crate::parts;
 use crate::process::{self, Process};
+use crate::service_account;
 use crate::wait;
 
 /// Controllers that would turn nodes without a kubelet into unreachable ones.
 const NO_NODE_WATCHERS: &str = "--controllers=*,-node-lifecycle-controller,-taint-eviction-controller";
 
-/// Pod creations with what the webhooks did to them.
-const AUDIT_POLICY: &str = r#"{"apiVersion": "audit.k8s.io/v1", "kind": "Policy", "omitStages": ["RequestReceived"],
-  "rules": [{"level": "Request", "verbs": ["create"], "resources": [{"group": "", "resources": ["pods"]}]},
-            {"level": "None"}]}"#;
+const API_SERVER: &str = "kube-apiserver";
+const ADMIN: &str = "admin";
 
 pub(crate) struct ControlPlane {
     binary: PathBuf,
     dir: PathBuf,
     server: String,
     token: String,
-    processes: Mutex<Vec<Process>>,
-    namespaces: AtomicU32,
+    processes: Mutex<BTreeMap<&'static str, Process>>,
+    /// The command line of the API server.
+    api_server: Vec<String>,
+    numbers: AtomicU32,
+    least_rights: OnceLock<PathBuf>,
 }
 
 impl ControlPlane {
@@ -34,16 +38,33 @@ impl ControlPlane {
     /// they watch the pipes to it.
     pub(crate) fn shared() -> &'static Self {
         static SHARED: OnceLock<ControlPlane> = OnceLock::new();
-        SHARED.get_or_init(Self::start)
+        SHARED.get_or_init(|| Self::start("shared"))
     }
 
-    fn start() -> Self {
+    /// One of their own for tests that others could not bear beside them, and the turn of the test to use it. It knows
+    /// no SwapClasses and has no nodes.
+    pub(crate) fn to_disturb() -> (&'static Self, MutexGuard<'static, ()>) {
+        static TURN: Mutex<()> = Mutex::new(());
+        static DISTURBED: OnceLock<ControlPlane> = OnceLock::new();
+        // A test that failed has left nothing that the next one relies on.
+        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        let cluster = DISTURBED.get_or_init(|| Self::start("disturbed"));
+        if !cluster.processes.lock().unwrap().contains_key(API_SERVER) {
+            cluster.restart_api_server();
+        }
+        cluster.kubectl(&["delete", "crd", "swapclasses.spark-swap.io", "--ignore-not-found"]);
+        cluster.kubectl(&["delete", "nodes", "--all"]);
+        (cluster, turn)
+    }
+
+    fn start(name: &str) -> Self {
         let binary = parts::control_plane_binary();
-        let dir = parts::work_dir();
+        let dir = parts::work_dir().join(name);
+        fs::create_dir(&dir).unwrap();
         run(Command::new(&binary).arg("new-key").arg(dir.join("service-account.key")));
         let token = random_token();
         fs::write(dir.join("tokens.csv"), format!("{token},admin,admin,system:masters\n")).unwrap();
-        fs::write(dir.join("audit-policy.json"), AUDIT_POLICY).unwrap();
+        fs::write(dir.join("audit-policy.json"), audit::POLICY).unwrap();
 
         let mut this = Self {
             binary,
@@ -51,10 +72,12 @@ impl ControlPlane {
             server: String::new(),
             token,
             processes: Mutex::default(),
-            namespaces: AtomicU32::new(0),
+            api_server: Vec::new(),
+            numbers: AtomicU32::new(0),
+            least_rights: OnceLock::new(),
         };
         let store = this.start_etcd();
-        this.start_apiserver(&store);
+        this.start_api_server(&store);
         this.start_component(
             "kube-controller-manager",
             &[
@@ -86,8 +109,9 @@ impl ControlPlane {
         self.dir.join("certs/apiserver.crt")
     }
 
+    /// The cluster administrator's.
     pub(crate) fn kubeconfig(&self) -> PathBuf {
-        self.dir.join("kubeconfig")
+        self.dir.join(format!("{ADMIN}.kubeconfig"))
     }
 
     /// Where logs and other files of this run may be put.
@@ -95,99 +119,24 @@ impl ControlPlane {
         &self.dir
     }
 
-    /// Makes a namespace of its own for a test, ready for pods, and returns its name.
-    pub(crate) fn namespace(&self, prefix: &str, labels: Value) -> String {
-        let name = format!("{prefix}-{}", self.namespaces.fetch_add(1, Ordering::Relaxed));
-        self.create(
-            &json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}),
-        );
-        // The controller manager makes it; pods without it are refused.
-        wait::until("default service account", wait::LIMIT, || {
-            self.try_kubectl(&["get", "serviceaccount", "default", "-n", &name])
-                .map_err(|refusal| refusal + &self.tails())
-        });
-        name
+    /// A number that this cluster gives to nobody else.
+    pub(crate) fn next_number(&self) -> u32 {
+        self.numbers.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Makes SwapClass a kind that the cluster knows. May be called by every test that needs it.
-    pub(crate) fn install_swap_classes(&self) {
-        static ONCE: OnceLock<()> = OnceLock::new();
-        ONCE.get_or_init(|| {
-            let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/manifests/base/crd.yaml");
-            self.kubectl(&["apply", "-f", manifest]);
-            self.kubectl(&["wait", "--for=condition=Established", "crd/swapclasses.spark-swap.io"]);
-        });
-    }
-
-    pub(crate) fn kubectl(&self, arguments: &[&str]) -> String {
-        self.try_kubectl(arguments).unwrap_or_else(|error| panic!("kubectl {}: {error}", arguments.join(" ")))
-    }
-
-    /// What kubectl prints, or its error output.
-    pub(crate) fn try_kubectl(&self, arguments: &[&str]) -> Result<String, String> {
-        self.try_kubectl_with(arguments, "")
-    }
-
-    /// Creates an object and returns it as it was stored.
-    pub(crate) fn create(&self, object: &Value) -> Value {
-        self.try_create(object, &[]).unwrap_or_else(|error| panic!("kubectl create {object}: {error}"))
-    }
-
-    pub(crate) fn try_create(&self, object: &Value, options: &[&str]) -> Result<Value, String> {
-        let arguments = [&["create", "-f", "-", "-o", "json"], options].concat();
-        self.try_kubectl_with(&arguments, &object.to_string()).map(|stored| parse(&stored))
-    }
-
-    pub(crate) fn apply(&self, object: &Value) -> Value {
-        let stored = self
-            .try_kubectl_with(&["apply", "-f", "-", "-o", "json"], &object.to_string())
-            .unwrap_or_else(|error| panic!("kubectl apply {object}: {error}"));
-        parse(&stored)
-    }
-
-    /// Reads a manifest of any format and returns its objects, without sending them.
-    pub(crate) fn objects_of(&self, manifest: &str) -> Vec<Value> {
-        let read = self
-            .try_kubectl_with(&["create", "--dry-run=client", "-f", "-", "-o", "json"], manifest)
-            .unwrap_or_else(|error| panic!("{error}\nin the manifest\n{manifest}"));
-        // Several objects are printed one after the other.
-        let objects: Result<Vec<Value>, _> = serde_json::Deserializer::from_str(&read).into_iter().collect();
-        objects.unwrap().into_iter().flat_map(items).collect()
-    }
-
-    pub(crate) fn get(&self, kind: &str, namespace: &str, name: &str) -> Value {
-        parse(&self.kubectl(&["get", kind, name, "-n", namespace, "-o", "json"]))
-    }
-
-    pub(crate) fn list(&self, kind: &str, namespace: &str, selector: &str) -> Vec<Value> {
-        items(parse(&self.kubectl(&["get", kind, "-n", namespace, "-l", selector, "-o", "json"])))
-    }
-
-    /// The audit annotations of a pod's creation: what the webhooks did and why.
-    pub(crate) fn creation_audit(&self, namespace: &str, name: &str) -> Value {
-        // The event may be written just after the answer is sent.
-        wait::until("audit event", wait::LIMIT, || {
-            let log = fs::read_to_string(self.dir.join("audit.log")).map_err(|error| error.to_string())?;
-            // The last line may not be complete yet.
-            let mut events = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-            let event = events.find(|event| {
-                event["objectRef"]["namespace"] == namespace
-                    && event["requestObject"]["metadata"]["name"] == name
-            });
-            event
-                .map(|event| event["annotations"].clone())
-                .ok_or_else(|| format!("none for {namespace}/{name}"))
-        })
+    /// A kubeconfig with the rights that spark-swap is installed with, and no others.
+    pub(crate) fn least_rights(&self) -> &Path {
+        self.least_rights.get_or_init(|| service_account::install(self))
     }
 
     /// The ends of all logs, for a failure message.
     pub(crate) fn tails(&self) -> String {
-        self.processes.lock().unwrap().iter().map(Process::tail).collect()
+        self.processes.lock().unwrap().values().map(Process::tail).collect()
     }
 
     fn start_etcd(&self) -> String {
         let data = format!("--data-dir={}", self.path("etcd"));
-        self.start_process("etcd", &[&data]);
+        self.start_process("etcd", "etcd", &[&data]);
         self.wait_for_start("etcd", |log| {
             log.lines()
                 .find_map(|line| line.strip_prefix("etcd ready "))
@@ -198,45 +147,59 @@ impl ControlPlane {
     }
 
     /// Its port has to be known beforehand, and somebody else may take it meanwhile: then try another.
-    fn start_apiserver(&mut self, store: &str) {
+    fn start_api_server(&mut self, store: &str) {
         let mut failure = String::new();
         for _ in 0..5 {
             let port = parts::free_port();
             self.server = format!("https://127.0.0.1:{port}");
-            self.write_kubeconfig();
-            self.start_process(
-                "kube-apiserver",
-                &[
-                    "--bind-address=127.0.0.1",
-                    "--advertise-address=127.0.0.1",
-                    &format!("--secure-port={port}"),
-                    &format!("--cert-dir={}", self.path("certs")),
-                    &format!("--etcd-servers={store}"),
-                    "--service-cluster-ip-range=10.96.0.0/16",
-                    "--endpoint-reconciler-type=none",
-                    // Nodes' names are in no DNS.
-                    "--kubelet-preferred-address-types=InternalIP",
-                    "--authorization-mode=RBAC",
-                    &format!("--token-auth-file={}", self.path("tokens.csv")),
-                    "--service-account-issuer=https://kubernetes.default.svc",
-                    &format!("--service-account-key-file={}", self.path("service-account.key")),
-                    &format!("--service-account-signing-key-file={}", self.path("service-account.key")),
-                    &format!("--audit-policy-file={}", self.path("audit-policy.json")),
-                    &format!("--audit-log-path={}", self.path("audit.log")),
-                ],
-            );
-            match self.wait_for_start("kube-apiserver", |_| self.try_kubectl(&["get", "--raw", "/readyz"])) {
+            self.write_kubeconfig(ADMIN, json!({"token": self.token}));
+            let key = self.path("service-account.key");
+            self.api_server = vec![
+                "--bind-address=127.0.0.1".to_owned(),
+                "--advertise-address=127.0.0.1".to_owned(),
+                format!("--secure-port={port}"),
+                format!("--cert-dir={}", self.path("certs")),
+                format!("--etcd-servers={store}"),
+                "--service-cluster-ip-range=10.96.0.0/16".to_owned(),
+                "--endpoint-reconciler-type=none".to_owned(),
+                // Nodes' names are in no DNS.
+                "--kubelet-preferred-address-types=InternalIP".to_owned(),
+                "--authorization-mode=RBAC".to_owned(),
+                format!("--token-auth-file={}", self.path("tokens.csv")),
+                "--service-account-issuer=https://kubernetes.default.svc".to_owned(),
+                format!("--service-account-key-file={key}"),
+                format!("--service-account-signing-key-file={key}"),
+                format!("--audit-policy-file={}", self.path("audit-policy.json")),
+                format!("--audit-log-path={}", self.path("audit.log")),
+            ];
+            match self.try_api_server(API_SERVER) {
                 Ok(_) => return,
                 Err(error) if error.contains("address already in use") => failure = error,
                 Err(error) => panic!("{error}"),
             }
-            self.processes.lock().unwrap().pop();
         }
         panic!("no port for the API server: {failure}");
     }
 
-    fn start_component(&self, name: &str, options: &[&str]) {
-        let kubeconfig = self.path("kubeconfig");
+    /// Kills the API server, as a crash would; what it stored stays.
+    pub(crate) fn kill_api_server(&self) {
+        drop(self.processes.lock().unwrap().remove(API_SERVER).expect("a running API server"));
+    }
+
+    /// Starts a killed API server again: same port, same store, same certificates.
+    pub(crate) fn restart_api_server(&self) {
+        let log = format!("{API_SERVER}-{}", self.next_number());
+        self.try_api_server(&log).unwrap_or_else(|error| panic!("{error}"));
+    }
+
+    fn try_api_server(&self, log: &str) -> Result<String, String> {
+        let options: Vec<&str> = self.api_server.iter().map(String::as_str).collect();
+        self.start_process(API_SERVER, log, &options);
+        self.wait_for_start(API_SERVER, |_| self.try_kubectl(&["get", "--raw", "/readyz"]))
+    }
+
+    fn start_component(&self, name: &'static str, options: &[&str]) {
+        let kubeconfig = self.path(&format!("{ADMIN}.kubeconfig"));
         let common = [
             &format!("--kubeconfig={kubeconfig}"),
             &format!("--authentication-kubeconfig={kubeconfig}"),
@@ -244,21 +207,22 @@ impl ControlPlane {
             "--leader-elect=false",
             "--secure-port=0",
         ];
-        self.start_process(name, &[&common, options].concat());
+        self.start_process(name, name, &[&common, options].concat());
     }
 
-    fn start_process(&self, name: &str, options: &[&str]) {
+    fn start_process(&self, name: &'static str, log: &str, options: &[&str]) {
         let mut command = Command::new(&self.binary);
         command.arg(name).args(options).env("CONTROLPLANE_EXIT_WITH_STDIN", "1").env("HOME", &self.dir);
-        self.processes.lock().unwrap().push(Process::start(name, &mut command, &self.dir));
+        let process = Process::start(log, &mut command, &self.dir);
+        self.processes.lock().unwrap().insert(name, process);
     }
 
-    /// Waits until the process started last is ready; an error tells of its early end.
+    /// Waits until a process is ready; an error tells of its early end.
     fn wait_for_start<T>(&self, name: &str, ready: impl Fn(&str) -> Result<T, String>) -> Result<T, String> {
         wait::until(&format!("ready {name}"), wait::LIMIT, || {
             let (log, ended) = {
                 let mut processes = self.processes.lock().unwrap();
-                let process = processes.last_mut().unwrap();
+                let process = processes.get_mut(name).unwrap();
                 (process.log(), process.has_ended())
             };
             match ended {
@@ -268,37 +232,22 @@ impl ControlPlane {
         })
     }
 
-    fn try_kubectl_with(&self, arguments: &[&str], input: &str) -> Result<String, String> {
-        let mut command = Command::new(&self.binary);
-        // Neither the user's configuration nor his caches.
-        command
-            .arg("kubectl")
-            .arg("--kubeconfig")
-            .arg(self.kubeconfig())
-            .args(arguments)
-            .env("HOME", &self.dir);
-        process::run(&mut command, input)
-    }
-
     /// The kubeconfig of a user who may do only what is granted to him by name.
     pub(crate) fn kubeconfig_of(&self, user: &str) -> PathBuf {
-        let path = self.dir.join(format!("kubeconfig-{user}"));
-        let config = self.config(json!({"token": self.token, "as": user}));
-        fs::write(&path, config.to_string()).unwrap();
-        path
+        self.write_kubeconfig(user, json!({"token": self.token, "as": user}))
     }
 
-    fn write_kubeconfig(&self) {
-        fs::write(self.kubeconfig(), self.config(json!({"token": self.token})).to_string()).unwrap();
-    }
-
-    fn config(&self, user: Value) -> Value {
-        json!({
+    /// Makes a kubeconfig of this name with a user's credentials, and returns its path.
+    pub(crate) fn write_kubeconfig(&self, name: &str, user: Value) -> PathBuf {
+        let config = json!({
             "apiVersion": "v1", "kind": "Config", "current-context": "test",
             "clusters": [{"name": "test", "cluster": {"server": self.server, "certificate-authority": self.ca()}}],
             "users": [{"name": "user", "user": user}],
             "contexts": [{"name": "test", "context": {"cluster": "test", "user": "user"}}],
-        })
+        });
+        let path = self.dir.join(format!("{name}.kubeconfig"));
+        fs::write(&path, config.to_string()).unwrap();
+        path
     }
 
     fn path(&self, name: &str) -> String {
@@ -312,15 +261,4 @@ fn random_token() -> String {
 
 fn run(command: &mut Command) {
     process::run(command, "").unwrap_or_else(|error| panic!("{command:?}: {error}"));
-}
-
-fn parse(text: &str) -> Value {
-    serde_json::from_str(text).unwrap_or_else(|error| panic!("{error} in {text}"))
-}
-
-fn items(object: Value) -> Vec<Value> {
-    match object["items"].as_array() {
-        Some(items) => items.clone(),
-        None => vec![object],
-    }
 }

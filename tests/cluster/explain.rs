@@ -8,7 +8,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::classes::{CLASS_LABEL, class};
+use crate::classes::{CLASS_LABEL, class, swap_class_crd};
 use crate::control_plane::ControlPlane;
 use crate::nodes::{self, GIB};
 use crate::oracle;
@@ -29,7 +29,7 @@ struct Scene<'a> {
 impl Scene<'_> {
     fn new(prefix: &str) -> Self {
         let cluster = ControlPlane::shared();
-        cluster.install_swap_classes();
+        swap_class_crd(cluster);
         let namespace = cluster.namespace(prefix, json!({}));
         let dir = TempDir::with_prefix_in("explain-", cluster.dir()).unwrap();
         let mut config: Value =
@@ -111,7 +111,7 @@ fn a_planned_pod_is_shown_with_its_plan_and_what_would_be_decided_now() {
     let scene = Scene::new("explain");
     let cluster = scene.cluster;
     cluster.apply(&scene.class(50));
-    let _webhook = Webhook::start_live(cluster, &[&scene.namespace], &cluster.kubeconfig());
+    let _webhook = Webhook::start_live(cluster, &[&scene.namespace]);
     let pod = planned(&scene, "exec-1");
 
     let explained = scene.object(&["exec-1"]);
@@ -157,7 +157,7 @@ fn a_planned_pod_is_shown_with_its_plan_and_what_would_be_decided_now() {
 #[test]
 fn a_pod_that_was_left_alone_is_shown_with_the_reason() {
     let scene = Scene::new("explain-alone");
-    let _webhook = Webhook::start_live(scene.cluster, &[&scene.namespace], &scene.cluster.kubeconfig());
+    let _webhook = Webhook::start_live(scene.cluster, &[&scene.namespace]);
     // Its class does not exist.
     scene.create(&scene.executor("exec-1"));
     let mut out = scene.executor("exec-2");

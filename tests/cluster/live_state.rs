@@ -2,24 +2,12 @@
 
 use serde_json::{Value, json};
 
-use crate::classes::{CLASS_LABEL, class};
+use crate::classes::{CLASS_LABEL, class_for, density, judged, swap_class_crd};
 use crate::control_plane::ControlPlane;
 use crate::nodes::{self, GIB};
 use crate::pods::{self, MIB};
 use crate::wait;
 use crate::webhook::Webhook;
-
-/// Nodes of a test are found by its namespace, so that tests beside it do not count.
-fn density(name: &str, namespace: &str) -> Value {
-    let spec = json!({
-        "strategy": "Density", "workingSetPercent": 50, "peakMarginPercent": 0,
-        "nodes": {
-            "selector": {"test": namespace},
-            "tolerations": [{"key": nodes::RESERVED_FOR, "operator": "Exists"}],
-        },
-    });
-    class(name, spec)
-}
 
 /// The plan of an executor that is created now; `None` when it is left alone.
 fn plan(cluster: &ControlPlane, namespace: &str, class: &str) -> Option<Value> {
@@ -32,10 +20,10 @@ fn plan(cluster: &ControlPlane, namespace: &str, class: &str) -> Option<Value> {
 #[test]
 fn what_is_applied_to_the_cluster_changes_the_next_executor() {
     let cluster = ControlPlane::shared();
-    cluster.install_swap_classes();
+    swap_class_crd(cluster);
     let namespace = cluster.namespace("live", json!({}));
     let class_name = format!("live-{namespace}");
-    let webhook = Webhook::start_live(cluster, &[&namespace], &cluster.kubeconfig());
+    let webhook = Webhook::start_live(cluster, &[&namespace]);
     let next = || plan(cluster, &namespace, &class_name);
     let becomes = |what: &str, is_so: &dyn Fn(Option<&Value>) -> bool| {
         wait::until(what, wait::LIMIT, || {
@@ -45,18 +33,14 @@ fn what_is_applied_to_the_cluster_changes_the_next_executor() {
     };
     assert_eq!(next(), None, "a class that is not there");
 
-    let node = |name: &str, swap: u64, labels: Value| {
-        let mut node = nodes::node(&format!("{name}-{namespace}"), 64 * GIB, swap, labels);
-        node["metadata"]["labels"]["test"] = json!(namespace);
+    let node = |name: &str, swap: u64| {
+        let node = nodes::node(&format!("{name}-{namespace}"), 64 * GIB, swap, json!({}));
         nodes::join(cluster, &node, &namespace)
     };
-    node("with", 32 * GIB, json!({}));
-    cluster.apply(&density(&class_name, &namespace));
+    node("with", 32 * GIB);
+    cluster.apply(&class_for(&namespace, &class_name, density()));
+    assert_eq!(judged(cluster, &class_name)["status"]["conditions"][0]["status"], "True");
     // Swap without evidence: nothing is proven.
-    wait::until("condition Ready", wait::LIMIT, || {
-        let class = cluster.get("swapclass", "", &class_name);
-        if class["status"]["conditions"][0]["status"] == "True" { Ok(()) } else { Err(class.to_string()) }
-    });
     assert_eq!(next(), None);
 
     cluster.kubectl(&[
@@ -69,7 +53,7 @@ fn what_is_applied_to_the_cluster_changes_the_next_executor() {
         plan.is_some_and(|plan| plan["request"]["to"] == 6_299_844_608_u64 && plan["bound"] == "PeakOverSwap")
     });
 
-    node("without", 0, json!({}));
+    node("without", 0);
     becomes("end of plans after a node without swap joined", &|plan| plan.is_none());
     cluster.kubectl(&["delete", "node", &format!("without-{namespace}")]);
     becomes("plan after the node left", &|plan| plan.is_some());
@@ -83,7 +67,7 @@ fn what_is_applied_to_the_cluster_changes_the_next_executor() {
     });
     cluster.kubectl(&["delete", "limitrange", "floor", "-n", &namespace]);
 
-    let mut audit = density(&class_name, &namespace);
+    let mut audit = class_for(&namespace, &class_name, density());
     audit["spec"]["enforcement"] = json!("Audit");
     cluster.apply(&audit);
     becomes("audit", &|plan| plan.is_some_and(|plan| plan["enforcement"] == "Audit"));

@@ -6,7 +6,7 @@ use crate::control_plane::ControlPlane;
 
 pub(crate) const GIB: u64 = 1 << 30;
 
-/// The taint that keeps a test's nodes to its own pods; its value is the test's namespace.
+/// The taint that keeps a test's nodes to its own pods, and the label that finds them; the value is the test's namespace.
 pub(crate) const RESERVED_FOR: &str = "test.spark-swap.io/reserved-for";
 
 /// A node as kubectl prints it, for the cluster or for a state file.
@@ -33,7 +33,9 @@ pub(crate) fn evidence(permille: u64) -> Value {
 /// Lets a node join the cluster, for the pods of `namespace` only. Returns it as it is stored.
 pub(crate) fn join(cluster: &ControlPlane, node: &Value, namespace: &str) -> Value {
     let name = node["metadata"]["name"].as_str().unwrap();
-    cluster.create(node);
+    let mut created = node.clone();
+    created["metadata"]["labels"][RESERVED_FOR] = json!(namespace);
+    cluster.create(&created);
     // A created node has no status yet, and a not-ready taint that the absent node
     // lifecycle controller would remove.
     let status = json!({"status": node["status"]}).to_string();

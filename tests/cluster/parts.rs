@@ -42,7 +42,7 @@ pub(crate) fn work_dir() -> PathBuf {
         }
     }
     let dir = parent.join(std::process::id().to_string());
-    fs::create_dir(&dir).unwrap();
+    fs::create_dir_all(&dir).unwrap();
     dir
 }
 

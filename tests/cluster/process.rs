@@ -1,9 +1,9 @@
 //! Child processes that do not outlive the test.
 
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 
 /// A running child with its output in a log file. Its standard input is a pipe
 /// that only this process holds: a child that watches it ends with us, however we end.
@@ -66,19 +66,16 @@ impl Drop for Process {
 
 /// Runs a command to its end with `input`; its output, or its error output on failure.
 pub(crate) fn run(command: &mut Command, input: &str) -> Result<String, String> {
-    let mut child = command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .map_err(|error| format!("{command:?}: {error}"))?;
+    let output = output(command, input).map_err(|error| format!("{command:?}: {error}"))?;
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) }
+}
+
+/// Runs a command to its end with `input`.
+pub(crate) fn output(command: &mut Command, input: &str) -> io::Result<Output> {
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
     let mut stdin = child.stdin.take().unwrap();
-    stdin.write_all(input.as_bytes()).map_err(|error| format!("{command:?}: {error}"))?;
+    stdin.write_all(input.as_bytes())?;
     drop(stdin);
-    let output = child.wait_with_output().map_err(|error| format!("{command:?}: {error}"))?;
-    if output.status.success() {
-        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
-    } else {
-        Err(String::from_utf8_lossy(&output.stderr).into_owned())
-    }
+    child.wait_with_output()
 }

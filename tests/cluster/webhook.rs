@@ -2,8 +2,6 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::io::{Read, Write};
-use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -11,6 +9,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::control_plane::ControlPlane;
+use crate::http::{self, Answer};
 use crate::parts::free_port;
 use crate::pods;
 use crate::process::{self, Process};
@@ -61,11 +60,16 @@ impl<'a> Webhook<'a> {
         this
     }
 
-    /// Starts a webhook that watches the cluster with the rights of `kubeconfig`, for pods of `namespaces`.
-    pub(crate) fn start_live(cluster: &'a ControlPlane, namespaces: &[&str], kubeconfig: &Path) -> Self {
-        let mut this = Self::new(cluster, namespaces, State::Live(kubeconfig.to_owned()));
+    /// Starts a webhook that watches the cluster with the rights of an installed one, for pods of `namespaces`.
+    pub(crate) fn start_live(cluster: &'a ControlPlane, namespaces: &[&str]) -> Self {
+        let mut this = Self::watching(cluster, namespaces, cluster.least_rights());
         this.serve();
         this
+    }
+
+    /// A webhook, not started yet, that watches the cluster with the rights of `kubeconfig`.
+    pub(crate) fn watching(cluster: &'a ControlPlane, namespaces: &[&str], kubeconfig: &Path) -> Self {
+        Self::new(cluster, namespaces, State::Live(kubeconfig.to_owned()))
     }
 
     fn new(cluster: &'a ControlPlane, namespaces: &[&str], state: State) -> Self {
@@ -77,13 +81,62 @@ impl<'a> Webhook<'a> {
 
     /// The value of a metric of the server, by its name with labels as `/metrics` shows it.
     pub(crate) fn metric(&self, name: &str) -> Option<String> {
-        let metrics = get(self.server.as_ref()?.admin_port, "/metrics").ok()?.body;
-        metrics.lines().find_map(|line| Some(line.strip_prefix(name)?.strip_prefix(' ')?.to_owned()))
+        self.metrics().lines().find_map(|line| Some(line.strip_prefix(name)?.strip_prefix(' ')?.to_owned()))
+    }
+
+    /// How many reviews of a class ended with this reason.
+    pub(crate) fn reviews(&self, reason: &str, class: &str) -> u64 {
+        ["patched", "unchanged"]
+            .iter()
+            .filter_map(|outcome| {
+                let labels = format!(r#"outcome="{outcome}",reason="{reason}",class="{class}""#);
+                self.metric(&format!("spark_swap_reviews_total{{{labels}}}"))?.parse::<u64>().ok()
+            })
+            .sum()
+    }
+
+    /// How many reviews there were.
+    pub(crate) fn all_reviews(&self) -> u64 {
+        let metrics = self.metrics();
+        let reviews = metrics.lines().filter(|line| line.starts_with("spark_swap_reviews_total{"));
+        reviews.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum()
+    }
+
+    fn metrics(&self) -> String {
+        http::get(self.server().admin_port, "/metrics").unwrap_or_else(|error| panic!("{error}")).body
+    }
+
+    /// What `/readyz` says.
+    pub(crate) fn readiness(&self) -> Answer {
+        http::get(self.server().admin_port, "/readyz").unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// What the webhook answers to a review of the creation of a pod, without an API server in between.
+    pub(crate) fn review(&self, namespace: &str, pod: &Value) -> Value {
+        let review = json!({
+            "apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview",
+            "request": {
+                "uid": "review", "operation": "CREATE", "namespace": namespace, "object": pod,
+                "kind": {"group": "", "version": "v1", "kind": "Pod"},
+                "resource": {"group": "", "version": "v1", "resource": "pods"},
+            },
+        });
+        let answer = http::post(self.server().port, &self.ca(), "/mutate", &review);
+        let answer = answer.unwrap_or_else(|error| panic!("{error}\n{}", self.log()));
+        serde_json::from_str::<Value>(&answer.body).unwrap()["response"].take()
     }
 
     /// What the server logged.
     pub(crate) fn log(&self) -> String {
-        self.server.as_ref().map(|server| server.process.log()).unwrap_or_default()
+        self.server().process.log()
+    }
+
+    fn server(&self) -> &Server {
+        self.server.as_ref().expect("a running webhook")
+    }
+
+    fn ca(&self) -> PathBuf {
+        self.dir.path().join("ca.crt")
     }
 
     /// Ends the server and leaves it registered: what an outage looks like to the API server.
@@ -93,11 +146,18 @@ impl<'a> Webhook<'a> {
 
     /// Starts the server (again) and registers it.
     pub(crate) fn serve(&mut self) {
-        let ca = self.dir.path().join("ca.crt");
-        let server = self.start_server(&ca);
-        self.register(server.port, &ca);
-        self.wait_until_called(server.admin_port);
-        self.server = Some(server);
+        self.start_server();
+        self.join();
+    }
+
+    /// Waits until the server is ready, and registers it.
+    pub(crate) fn join(&self) {
+        wait::until("ready webhook", wait::LIMIT, || {
+            let answer = self.readiness();
+            if answer.status == 200 { Ok(()) } else { Err(format!("{}\n{}", answer.body, self.log())) }
+        });
+        self.register();
+        self.wait_until_called();
     }
 
     /// What this webhook said to the creation of a pod; `None` where it was not even called.
@@ -124,8 +184,9 @@ impl<'a> Webhook<'a> {
         fs::write(self.dir.path().join(format!("state/{name}.json")), object.to_string()).unwrap();
     }
 
-    /// Tries other ports when somebody else took one of those that were free a moment ago.
-    fn start_server(&self, ca: &Path) -> Server {
+    /// Starts the server, which may not be ready yet. Tries other ports when somebody else took one of those that were
+    /// free a moment ago.
+    pub(crate) fn start_server(&mut self) {
         let mut failure = String::new();
         for _ in 0..5 {
             let (port, admin_port) = (free_port(), free_port());
@@ -135,21 +196,22 @@ impl<'a> Webhook<'a> {
                 .arg(format!("--listen=127.0.0.1:{port}"))
                 .arg(format!("--admin-listen=127.0.0.1:{admin_port}"))
                 .arg("--write-ca")
-                .arg(ca)
+                .arg(self.ca())
                 .env_remove("KUBECONFIG");
             match &self.state {
                 State::Files => command.arg("--state").arg(self.dir.path().join("state")),
                 State::Live(kubeconfig) => command.arg("--kubeconfig").arg(kubeconfig),
             };
             let mut process = Process::start("spark-swap", &mut command, self.dir.path());
-            let ready = wait::until("ready webhook", wait::LIMIT, || match process.has_ended() {
+            let serves = wait::until("webhook", wait::LIMIT, || match process.has_ended() {
                 Some(_) => Ok(false),
-                None => get(admin_port, "/readyz")
-                    .and_then(|answer| if answer.status == 200 { Ok(true) } else { Err(answer.body) })
+                None => http::get(admin_port, "/livez")
+                    .map(|_| true)
                     .map_err(|refusal| format!("{refusal}\n{}", process.tail())),
             });
-            if ready {
-                return Server { process, port, admin_port };
+            if serves {
+                self.server = Some(Server { process, port, admin_port });
+                return;
             }
             failure = process.tail();
         }
@@ -157,14 +219,12 @@ impl<'a> Webhook<'a> {
     }
 
     /// Installs the configuration that our manifests print, narrowed to our namespaces.
-    fn register(&self, port: u16, ca: &Path) {
+    fn register(&self) {
+        let url = format!("https://127.0.0.1:{}/mutate", self.server().port);
         let mut command = Command::new(program());
-        command.arg("manifests").arg(format!("--url=https://127.0.0.1:{port}/mutate")).arg("--ca").arg(ca);
+        command.args(["manifests", "--only", "webhook", "--url", &url]).arg("--ca").arg(self.ca());
         let manifest = process::run(&mut command, "").unwrap_or_else(|error| panic!("{command:?}: {error}"));
-        let objects = self.cluster.objects_of(&manifest);
-        let configuration =
-            objects.into_iter().find(|object| object["kind"] == "MutatingWebhookConfiguration");
-        let mut configuration = configuration.expect("a MutatingWebhookConfiguration among the manifests");
+        let mut configuration = self.cluster.objects_of(&manifest).remove(0);
         configuration["metadata"]["name"] = json!(self.configuration_name());
         for webhook in configuration["webhooks"].as_array_mut().unwrap() {
             let ours =
@@ -178,16 +238,35 @@ impl<'a> Webhook<'a> {
         self.cluster.apply(&configuration);
     }
 
+    /// Drops the match condition that spares the API server the calls for planned pods.
+    pub(crate) fn be_called_for_planned_pods(&self) {
+        let configuration = self.cluster.get("mutatingwebhookconfiguration", "", &self.configuration_name());
+        let mut conditions = configuration["webhooks"][0]["matchConditions"].clone();
+        conditions.as_array_mut().unwrap().retain(|condition| condition["name"] != "not-planned");
+        let patch = json!([{"op": "replace", "path": "/webhooks/0/matchConditions", "value": conditions}]);
+        self.cluster.kubectl(&[
+            "patch",
+            "mutatingwebhookconfiguration",
+            &self.configuration_name(),
+            "--type=json",
+            "-p",
+            &patch.to_string(),
+        ]);
+        let mut probe = pods::executor("probe", 1024, 384);
+        probe["metadata"]["annotations"] = json!({pods::PLAN: "{}"});
+        wait::until("call for a planned pod", wait::LIMIT, || {
+            self.cluster.try_create(&probe, &["-n", &self.probe_namespace, "--dry-run=server"])?;
+            if self.reviews("AlreadyPlanned", "") > 0 { Ok(()) } else { Err("it was not called".to_owned()) }
+        });
+    }
+
     /// The API server learns of a configuration by a watch. Whether it calls us by now
     /// shows in our own count, whatever we answer.
-    fn wait_until_called(&self, admin_port: u16) {
+    fn wait_until_called(&self) {
         let probe = pods::executor("probe", 1024, 384);
         wait::until("call of the webhook", wait::LIMIT, || {
             self.cluster.try_create(&probe, &["-n", &self.probe_namespace, "--dry-run=server"])?;
-            let metrics = get(admin_port, "/metrics")?.body;
-            let reviews = metrics.lines().filter(|line| line.starts_with("spark_swap_reviews_total{"));
-            let counted = reviews.filter_map(|line| line.rsplit(' ').next()).any(|count| count != "0");
-            if counted { Ok(()) } else { Err("no review was counted".to_owned()) }
+            if self.all_reviews() > 0 { Ok(()) } else { Err("no review was counted".to_owned()) }
         });
     }
 }
@@ -213,28 +292,4 @@ impl Drop for Webhook<'_> {
 /// The binary under test, or another build of it that `SPARK_SWAP_BIN` names.
 pub(crate) fn program() -> OsString {
     std::env::var_os("SPARK_SWAP_BIN").unwrap_or_else(|| env!("CARGO_BIN_EXE_spark-swap").into())
-}
-
-struct Answer {
-    status: u16,
-    body: String,
-}
-
-/// A plain HTTP GET.
-fn get(port: u16, path: &str) -> Result<Answer, String> {
-    let exchange = || -> std::io::Result<String> {
-        let mut stream = TcpStream::connect(("127.0.0.1", port))?;
-        write!(stream, "GET {path} HTTP/1.0\r\nHost: localhost\r\n\r\n")?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer)?;
-        Ok(answer)
-    };
-    let answer = exchange().map_err(|error| format!("GET {path}: {error}"))?;
-    let (head, body) =
-        answer.split_once("\r\n\r\n").ok_or_else(|| format!("GET {path}: no HTTP: {answer}"))?;
-    let status = head.split(' ').nth(1).and_then(|code| code.parse().ok());
-    Ok(Answer {
-        status: status.ok_or_else(|| format!("GET {path}: no HTTP: {head}"))?,
-        body: body.to_owned(),
-    })
 }
