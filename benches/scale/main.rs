@@ -22,19 +22,37 @@
     reason = "a benchmark may fail, reports ratios, and uses parts of what tests use"
 )]
 
-#[path = "../../tests/cluster/control_plane.rs"]
-mod control_plane;
 mod fleet;
 #[path = "../serve/load.rs"]
 mod load;
-#[path = "../../tests/cluster/parts.rs"]
-mod parts;
-#[path = "../../tests/cluster/process.rs"]
-mod process;
 #[path = "../serve/server.rs"]
 mod server;
+
+// The control plane of the cluster tests.
+#[path = "../../tests/cluster/audit.rs"]
+mod audit;
+#[path = "../../tests/cluster/classes.rs"]
+mod classes;
+#[path = "../../tests/cluster/control_plane.rs"]
+mod control_plane;
+#[path = "../../tests/cluster/http.rs"]
+mod http;
+#[path = "../../tests/cluster/kubectl.rs"]
+mod kubectl;
+#[path = "../../tests/cluster/nodes.rs"]
+mod nodes;
+#[path = "../../tests/cluster/parts.rs"]
+mod parts;
+#[path = "../../tests/cluster/pods.rs"]
+mod pods;
+#[path = "../../tests/cluster/process.rs"]
+mod process;
+#[path = "../../tests/cluster/service_account.rs"]
+mod service_account;
 #[path = "../../tests/cluster/wait.rs"]
 mod wait;
+#[path = "../../tests/cluster/webhook.rs"]
+mod webhook;
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -60,7 +78,7 @@ fn main() {
 
 async fn run(fleet: Fleet) {
     let cluster = ControlPlane::shared();
-    cluster.install_swap_classes();
+    classes::swap_class_crd(cluster);
     let kubeconfig = cluster.kubeconfig();
     let start = || {
         let started = Instant::now();

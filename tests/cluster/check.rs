@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use spark_swap::server::certificate::{Authority, Validity};
 use time::{Duration, OffsetDateTime};
 
-use crate::classes::{CLASS_LABEL, class};
+use crate::classes::{self, CLASS_LABEL, class};
 use crate::control_plane::ControlPlane;
 use crate::nodes::{self, GIB};
 use crate::pods;
@@ -27,7 +27,7 @@ struct Installation {
 impl Installation {
     fn new() -> Self {
         let cluster = ControlPlane::shared();
-        cluster.install_swap_classes();
+        classes::swap_class_crd(cluster);
         let name = cluster.namespace("check", json!({}));
         let spec = json!({
             "strategy": "Density", "workingSetPercent": 50, "peakMarginPercent": 0,
@@ -41,7 +41,7 @@ impl Installation {
         node["metadata"]["labels"]["test"] = json!(name);
         nodes::join(cluster, &node, &name);
         cluster.kubectl(&["label", "namespace", &name, &format!("{CLASS_LABEL}={name}")]);
-        let webhook = Webhook::start_live(cluster, &[&name], &cluster.kubeconfig());
+        let webhook = Webhook::start_live(cluster, &[&name]);
         let this = Self { cluster, namespace: name, webhook };
         this.wait_for("changed executor", true);
         wait::until("condition Ready", wait::LIMIT, || {

@@ -6,7 +6,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::classes::{CLASS_LABEL, class};
+use crate::classes::{self, CLASS_LABEL, class};
 use crate::control_plane::ControlPlane;
 use crate::nodes::{self, GIB};
 use crate::pods;
@@ -81,7 +81,7 @@ fn join_node(cluster: &ControlPlane, namespace: &str) {
 #[test]
 fn as_many_executors_are_bound_as_the_plan_says() {
     let cluster = ControlPlane::shared();
-    cluster.install_swap_classes();
+    classes::swap_class_crd(cluster);
     for (prefix, cpu, before, after, full_by) in
         [("plan-memory", "500m", 6, 10, "Memory"), ("plan-cpu", "2", 6, 7, "Cpu")]
     {
@@ -89,7 +89,7 @@ fn as_many_executors_are_bound_as_the_plan_says() {
         let name = format!("class-{namespace}");
         join_node(cluster, &namespace);
         cluster.apply(&density(&name, &namespace, 50));
-        let webhook = Webhook::start_live(cluster, &[&namespace], &cluster.kubeconfig());
+        let webhook = Webhook::start_live(cluster, &[&namespace]);
 
         assert_eq!(bound(cluster, &namespace, "none", cpu), before);
         let tried = group(cluster, &namespace, &["--class", &name]);
@@ -118,7 +118,7 @@ fn as_many_executors_are_bound_as_the_plan_says() {
 #[test]
 fn a_class_that_is_not_applied_yet_is_tried_on_the_cluster() {
     let cluster = ControlPlane::shared();
-    cluster.install_swap_classes();
+    classes::swap_class_crd(cluster);
     let namespace = cluster.namespace("plan-class", json!({}));
     let name = format!("class-{namespace}");
     join_node(cluster, &namespace);
