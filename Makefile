@@ -9,7 +9,8 @@ help: ## show this help
 
 check: ## format, lints and fast tests: the inner loop
 	cargo fmt --check
-	cargo clippy --locked --all-targets --test cluster --quiet -- -D warnings
+	cargo clippy --locked --all-targets --quiet -- -D warnings
+	cargo clippy --locked --test cluster --quiet -- -D warnings
 	cargo test --locked --quiet
 
 test: check ## everything, on real parts: Kubernetes control plane, kubelet code, Spark (installs what is missing)
@@ -32,7 +33,7 @@ fuzz: ## fuzz every parser for a minute each (needs cargo-fuzz and a nightly too
 	cd fuzz && for target in $$(cargo +nightly fuzz list); do cargo +nightly fuzz run $$target -- -max_total_time=60; done
 
 docs: ## regenerate the reference pages and the CRD from the code
-	UPDATE_DOCS=1 cargo test --locked --quiet --test explain --test state
+	UPDATE_DOCS=1 cargo test --locked --quiet --test explain --test state --test check
 
 clean: ## remove build output (the caches outside the tree stay)
 	cargo clean

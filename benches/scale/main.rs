@@ -22,25 +22,27 @@
     reason = "a benchmark may fail, reports ratios, and uses parts of what tests use"
 )]
 
+mod fleet;
+#[path = "../serve/load.rs"]
+mod load;
+#[path = "../serve/server.rs"]
+mod server;
+
+// The control plane of the cluster tests.
 #[path = "../../tests/cluster/audit.rs"]
 mod audit;
 #[path = "../../tests/cluster/classes.rs"]
 mod classes;
 #[path = "../../tests/cluster/control_plane.rs"]
 mod control_plane;
-mod fleet;
 #[path = "../../tests/cluster/kubectl.rs"]
 mod kubectl;
-#[path = "../serve/load.rs"]
-mod load;
 #[path = "../../tests/cluster/nodes.rs"]
 mod nodes;
 #[path = "../../tests/cluster/parts.rs"]
 mod parts;
 #[path = "../../tests/cluster/process.rs"]
 mod process;
-#[path = "../serve/server.rs"]
-mod server;
 #[path = "../../tests/cluster/wait.rs"]
 mod wait;
 

@@ -2,6 +2,7 @@
 
 pub mod as_received;
 pub mod certs;
+pub mod check;
 pub mod duration;
 pub mod executor_memory;
 pub mod executor_pod;
@@ -58,6 +59,7 @@ enum Command {
     Explain(Box<explain::ExplainArgs>),
     Nodes(nodes::NodesArgs),
     Plan(Box<plan::PlanArgs>),
+    Check(check::CheckArgs),
     Manifests(manifests::Manifests),
     Certs(certs::Certs),
 }
@@ -74,6 +76,7 @@ pub fn main() -> ExitCode {
         Command::Nodes(args) => args.run(),
         Command::Plan(args) => plan::run(&args, io::stdin(), &mut io::stdout())
             .map_err(|error| Failure::BadInput(format!("{error:#}"))),
+        Command::Check(args) => args.run(),
         Command::Manifests(manifests) => manifests.run(),
         Command::Certs(certs) => certs.run(),
     };

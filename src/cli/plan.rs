@@ -16,6 +16,7 @@ use std::path::PathBuf;
 
 use anyhow::{anyhow, bail, ensure};
 use clap::{Args, ValueEnum};
+use serde_json::Value;
 
 use super::executor_pod::CORES;
 use super::files::{PUBLIC, write_atomically};
@@ -39,7 +40,7 @@ use svg_plot::Titled;
 /// the conf of a spark-submit. Executors that are decided about alike are one group, nodes of the same memory and swap are
 /// one kind.
 #[derive(Args, Debug)]
-#[command(after_long_help = format!("{MANUAL}\n{STATE_MANUAL}\n\n{NODES_MANUAL}\n{EXAMPLES}"))]
+#[command(after_long_help = format!("{MANUAL}\n{STATE_MANUAL}\n{NODES_MANUAL}\n{EXAMPLES}"))]
 pub struct PlanArgs {
     #[command(flatten)]
     pods: PodFlags,
@@ -103,18 +104,19 @@ The second has a line for each kind of node, full of these executors and of noth
   RESERVED    the sum of the requests: never more than the node's memory
   PEAK SWAP   swap that is needed when all executors are at their peak at once
   GRANTED     swap that the kubelet hands out to them; never more than SWAP
-  WRITE RATE  what the swap device must write each second to take that peak within 60 s; a disk that
+  WRITE/S     what the swap device must write each second to take that peak within 60 s; a disk that
               is slower stalls executors until their driver gives them up
 
 The plot shows AFTER for other sizes of swap on the most common kind of node. It is drawn for up to three groups; where \
 there are more, for the largest. -o wide adds columns.
 
-A running executor counts as it was received: without spec.nodeName, and without the plan that it may carry. A class \
-that only audits or is rolled out in part is shown as if it were not.
+A running executor counts as it was received: without spec.nodeName, and without the plan that it may carry. Those of \
+the cluster that have ended do not count. A class that only audits or is rolled out in part is shown as if it were not.
 
 Output for programs (-o json, -o yaml): sizes are bytes. Members are only ever added:
-  executors   [{pod: {from, namespace, name}, pods, class, reason, bound, request: {from, to},
-              podRequest: {from, to}, podCpuMillis, plan, room: {before, after}, nodes, density}]
+  executors   [{number, pod: {from, namespace, name}, pods, class, reason, bound,
+              request: {from, to}, podRequest: {from, to}, podCpuMillis, plan,
+              room: {before, after}, nodes, density}]
   .nodes      [{name, count, memory, swap, allocatableMemory, allocatableCpuMillis, allocatablePods,
               hasEvidence, before: {executors, fullBy}, after, declared, reserved, peakSwap,
               grantedSwap, writeRate}]
@@ -224,13 +226,17 @@ impl PlanArgs {
     ) -> anyhow::Result<Vec<Subject>> {
         let namespace = self.pods.namespace();
         let pods = snapshot::executor_pods(&cluster.client, namespace);
-        let pods = Progress::new("reading the executors").show(pods).await?;
+        let mut pods = Progress::new("reading the executors").show(pods).await?;
+        pods.retain(|pod| !matches!(phase(pod), "Succeeded" | "Failed"));
         if pods.is_empty() {
             let place = namespace.map_or_else(String::new, |name| format!(" in namespace {name}"));
             notes.push(format!("No executors run{place}; describe one with --executor-memory or --conf."));
         }
         let mut input = Input::new(namespace);
-        input.add_pods(pods, "the cluster");
+        for mut pod in pods {
+            strip(&mut pod);
+            input.add_live(&pod);
+        }
         notes.append(&mut input.problems);
         Ok(input.subjects)
     }
@@ -259,6 +265,20 @@ fn svg(report: &Report) -> anyhow::Result<String> {
         Some(Titled { title: text::title(entry), curve })
     });
     svg_plot::draw(&curves.collect::<Vec<_>>())
+}
+
+fn phase(pod: &Value) -> &str {
+    pod.pointer("/status/phase").and_then(Value::as_str).unwrap_or_default()
+}
+
+/// Takes out what is of no use here and much of a pod's size.
+fn strip(pod: &mut Value) {
+    if let Some(pod) = pod.as_object_mut() {
+        pod.remove("status");
+    }
+    if let Some(metadata) = pod.get_mut("metadata").and_then(Value::as_object_mut) {
+        metadata.remove("managedFields");
+    }
 }
 
 fn memory(text: &str) -> Result<u64, String> {

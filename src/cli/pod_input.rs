@@ -91,20 +91,6 @@ impl Input {
         self.add(pod, Some("Pod"), "cluster");
     }
 
-    /// Adds pods that a cluster runs, without what is of no use and much of their size.
-    pub fn add_pods(&mut self, pods: Vec<Value>, place: &str) {
-        self.is_list = true;
-        for mut pod in pods {
-            if let Some(pod) = pod.as_object_mut() {
-                pod.remove("status");
-            }
-            if let Some(metadata) = pod.get_mut("metadata").and_then(Value::as_object_mut) {
-                metadata.remove("managedFields");
-            }
-            self.add(&pod, Some("Pod"), place);
-        }
-    }
-
     /// Adds the executor pod of a conf.
     pub fn add_executor(&mut self, executor: ExecutorPod, place: &str) {
         let ExecutorPod { pod, namespace, memory, notes } = executor;

@@ -91,7 +91,7 @@ mod tests {
         let work = async {
             sleep(Duration::from_millis(1500)).await;
             progress.set("reading kubelets: 2 of 3");
-            sleep(EVERY).await;
+            sleep(Duration::from_secs(1)).await;
         };
         progress.show_on(&mut out, work).await;
         assert_eq!(

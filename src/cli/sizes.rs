@@ -26,6 +26,19 @@ pub fn exact(bytes: u64) -> String {
     }
 }
 
+/// `58.7Gi`, `64Gi`, below a Gi `7Mi`: for tables, rounded to tenths and whole Mi.
+pub fn short(bytes: u64) -> String {
+    let (unit, suffix, scale) = if bytes < GIB { (MIB, "Mi", 1) } else { (GIB, "Gi", 10) };
+    let scaled = u128::from(bytes).saturating_mul(scale).saturating_add(u128::from(unit >> 1));
+    let scaled = scaled.checked_div(u128::from(unit)).unwrap_or(0);
+    let whole = scaled.checked_div(scale).unwrap_or(0);
+    match (bytes, scaled.checked_rem(scale)) {
+        (0, _) => "0".to_owned(),
+        (_, None | Some(0)) => format!("{whole}{suffix}"),
+        (_, Some(tenths)) => format!("{whole}.{tenths}{suffix}"),
+    }
+}
+
 /// `6008Mi (5.87Gi)`; below a Gi only `819Mi`.
 pub fn both(bytes: u64) -> String {
     if bytes < GIB { mi(bytes) } else { format!("{} ({})", mi(bytes), gi(bytes)) }
@@ -76,6 +89,7 @@ mod tests {
         assert_eq!(exact(64 << 30), "64Gi");
         assert_eq!(exact(6_299_844_608), "6008Mi");
         assert_eq!(exact(4_724_359_168 + 1), "4724359169");
+        assert_eq!(["0", "0Mi", "7Mi", "5.9Gi", "64Gi"], [0, 1, 7 << 20, 6_299_844_608, 64 << 30].map(short));
         assert_eq!(both(819 << 20), "819Mi");
         assert_eq!(both(6_299_844_608), "6008Mi (5.87Gi)");
         assert_eq!(both(u64::MAX), "17592186044416.00Mi (17179869184.00Gi)");

@@ -37,8 +37,8 @@ impl Table {
         self.lines("", "   ")
     }
 
-    /// The table as kubectl prints lists: from the left margin on. The first row holds the titles.
-    pub fn listing(&self) -> String {
+    /// The same with columns two spaces apart, where there are many of them.
+    pub fn render_dense_list(&self) -> String {
         self.lines("", "  ")
     }
 

@@ -117,8 +117,11 @@ pub fn swap_classes(client: Client) -> Api<DynamicObject> {
     Api::all_with(client, &resource)
 }
 
-/// Objects with their names, as [`Object::read`] wants them.
-async fn list(client: &Client, kind: Kind) -> kube::Result<Vec<(String, Value)>> {
+/// Objects of a kind with their names, as [`Object::read`] wants them.
+///
+/// # Errors
+/// Those of the API server; without the CRD, 404 for SwapClasses.
+pub async fn list(client: &Client, kind: Kind) -> kube::Result<Vec<(String, Value)>> {
     if kind == Kind::SwapClass {
         let classes = list_all(&swap_classes(client.clone()), None).await?;
         return Ok(classes.into_iter().map(|class| (class.name_any(), class_object(class))).collect());

@@ -29,6 +29,8 @@ use crate::sizing::state::{Settings, State};
 
 /// Changes that come together become one state: a thousand nodes that join must not make a thousand states.
 const GATHER: Duration = Duration::from_millis(100);
+/// What readiness waits for when every kind was listed.
+const FIRST_STATE: &str = "the first state";
 /// A status that could not be written is tried again after this.
 const STATUS_RETRY: Duration = Duration::from_secs(30);
 
@@ -60,6 +62,7 @@ impl StateWatch {
         for kind in Kind::ALL {
             outputs.readiness.wait_for(kind.plural());
         }
+        outputs.readiness.wait_for(FIRST_STATE);
         let contact = Arc::new(Contact::none_yet(Instant::now()));
         outputs.metrics.show_age_of(Arc::clone(&contact));
         let (statuses, failures) = (Statuses::default(), HashMap::new());
@@ -121,9 +124,13 @@ impl StateWatch {
             Told::NoSuchKind(kind) => {
                 let problem = format!("the cluster does not know this kind; install it with: {INSTALL_CRD}");
                 self.failed(kind, problem, false);
-                // Without the CRD there are no classes. It may be installed at any time: the watch tries again.
-                self.live.take(kind, Event::ListBegins);
                 self.contact.heard(kind);
+                // The classes that were there would have been deleted one by one: it is the API server that forgot.
+                if !self.live.is_missing(kind) {
+                    return false;
+                }
+                // No classes, then. The CRD may be installed at any time: the watch tries again.
+                self.live.take(kind, Event::ListBegins);
                 (kind, Event::ListEnds, None)
             }
             Told::Failed(kind, problem) => {
@@ -188,6 +195,7 @@ impl StateWatch {
         metrics.state_reload(ReloadOutcome::Replaced);
         let before = state.swap(Arc::new(new));
         self.count_problems();
+        self.outputs.readiness.arrived(FIRST_STATE);
         // Freeing tens of thousands of objects must not hold up reviews.
         drop(tokio::task::spawn_blocking(move || drop(before)).await);
     }

@@ -94,6 +94,7 @@ fn unknown_fields_are_refused_or_dropped_but_never_stored() {
 }
 
 /// A spec, where the problem is, and what the API server says of it.
+#[allow(clippy::too_many_lines)] // a table
 fn refused() -> Vec<(Value, &'static str, &'static str)> {
     let selector = |key: &str, value: Value| json!({"nodes": {"selector": {key: value}}});
     let toleration =

@@ -17,6 +17,12 @@ pub(crate) fn control_plane_binary() -> PathBuf {
         .clone()
 }
 
+/// kubeflow's spark-operator, built at its first use; beside it lies `crds/`.
+pub(crate) fn spark_operator_binary() -> PathBuf {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    BINARY.get_or_init(|| path_from_script("build-spark-operator", &[])).clone()
+}
+
 /// The virtual environment of a Spark version, installed at its first use.
 pub(crate) fn spark_home(version: &str) -> PathBuf {
     static INSTALLING: Mutex<()> = Mutex::new(());

@@ -141,10 +141,13 @@ fn value(random: &mut Random) -> Value {
     }
 }
 
+/// A maker of a field's value.
+type Make = fn(&mut Random) -> Value;
+
 fn toleration(random: &mut Random) -> Value {
     let mut toleration = Map::new();
-    for (chance, name, make) in [
-        (85, "key", key as fn(&mut Random) -> Value),
+    let fields: [(u64, &str, Make); 5] = [
+        (85, "key", key),
         (70, "operator", |random| word(random, &["", "Equal", "Exists", "Exists", "Exists"])),
         (20, "value", value),
         (60, "effect", |random| {
@@ -161,7 +164,8 @@ fn toleration(random: &mut Random) -> Value {
                 json!(1.5),
             ])
         }),
-    ] {
+    ];
+    for (chance, name, make) in fields {
         if random.percent(chance) {
             toleration.insert(name.to_owned(), make(random));
         }

@@ -95,8 +95,9 @@ fn a_missing_right_is_named_by_readiness_log_and_audit() {
     wait::until("the right that is missing", wait::LIMIT, || {
         let readiness = webhook.readiness();
         let log = webhook.log();
-        let is_named =
-            readiness.body.trim() == "waiting for limitranges" && log.contains("limitranges is forbidden");
+        let waits: Vec<_> =
+            readiness.body.lines().filter(|line| *line != "waiting for the first state").collect();
+        let is_named = waits == ["waiting for limitranges"] && log.contains("limitranges is forbidden");
         if is_named && readiness.status == 503 { Ok(()) } else { Err(format!("{readiness:?}\n{log}")) }
     });
     let requests = cluster.requests_of(&format!("system:serviceaccount:{namespace}:spark-swap"));

@@ -177,7 +177,7 @@ impl<'a> Webhook<'a> {
         Some(Verdict { mutated: called["mutated"] == true, reason: reason.to_owned() })
     }
 
-    fn configuration_name(&self) -> String {
+    pub(crate) fn configuration_name(&self) -> String {
         format!("spark-swap-for-{}", self.namespaces.join("-"))
     }
 

@@ -81,7 +81,8 @@ impl Fleet {
         let without = no_class();
         let own = spec.and_then(|spec| placement(spec, &without).ok());
         let class = group.class();
-        let planned = spec.zip(class).and_then(|(spec, class)| placement(spec, &class.nodes).ok());
+        let planned = spec.zip(class).filter(|_| group.plan().is_some());
+        let planned = planned.and_then(|(spec, class)| placement(spec, &class.nodes).ok());
         let (via, least) =
             class.map_or((Backend::Kubelet, 0), |class| (class.swap.via, class.least_swap_percent()));
         let mut rows: BTreeMap<_, Row> = BTreeMap::new();

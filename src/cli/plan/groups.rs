@@ -66,20 +66,24 @@ impl Groups {
             }
             for class in classes {
                 name_class(&mut review, class);
-                all.add(Subject { review: review.to_string().into_bytes(), ..subject.clone() }, state)?;
+                let subject = Subject { review: review.to_string().into_bytes(), ..subject.clone() };
+                if !all.add(subject, state)? {
+                    break;
+                }
             }
         }
         all.groups.sort_by_key(|group| std::cmp::Reverse(group.count));
         Ok(all)
     }
 
-    fn add(&mut self, subject: Subject, state: &State) -> anyhow::Result<()> {
+    /// `false` where the pod is no executor, under any class.
+    fn add(&mut self, subject: Subject, state: &State) -> anyhow::Result<bool> {
         let request = review::read(&subject.review)?;
         let decision = decide(&request, state);
         let Some(spark) = request.object.as_ref().and_then(|pod| recognise(pod).ok()) else {
             let others = self.others.entry(decision.reason).or_default();
             *others = others.saturating_add(1);
-            return Ok(());
+            return Ok(false);
         };
         let resources = pod_resources(&spark);
         let own_placement = own_placement(spark.spec);
@@ -88,7 +92,7 @@ impl Groups {
             Some(known) => known.count = known.count.saturating_add(1),
             None => self.groups.push(group),
         }
-        Ok(())
+        Ok(true)
     }
 }
 

@@ -8,6 +8,9 @@ use super::report::Entry;
 use crate::sizing::class::{Enforcement, SwapClass};
 use crate::sizing::plan::Plan;
 
+/// More groups than this are counted, not listed.
+const LISTED: usize = 5;
+
 /// How executors were counted.
 pub fn basis(entries: &[Entry]) -> Vec<String> {
     let rows = || entries.iter().flat_map(|entry| entry.fleet.rows.iter().map(move |row| (entry, row)));
@@ -17,18 +20,21 @@ pub fn basis(entries: &[Entry]) -> Vec<String> {
     }
     let unknown = rows().filter(|(_, row)| row.allocatable.memory.is_none()).count();
     let into = match unknown {
-        0 => "into what a node has for pods (status.allocatable)",
+        0 => "what a node has for pods (status.allocatable)",
         _ if unknown == all => {
-            "into all memory of a node, for what it has for pods (status.allocatable) is not known and less"
+            "all memory of a node (what it has for pods, status.allocatable, is not known)"
         }
-        _ => {
-            "into what a node has for pods (status.allocatable), where that is known; else into all its memory"
-        }
+        _ => "what a node has for pods (status.allocatable), or all its memory where that is not known",
     };
-    let mut notes = vec![format!("Executors are counted {into}; as if nothing else ran there.")];
+    let mut notes = vec![format!("Executors are counted into {into}, as if nothing else ran there.")];
     let wants_cpu = |entry: &Entry| entry.group.before().cpu_millis > 0;
     if rows().any(|(entry, row)| row.allocatable.cpu_millis.is_none() && wants_cpu(entry)) {
         notes.push("Where the cpu of a node is not known, it counts as enough.".to_owned());
+    }
+    if entries.iter().all(|entry| entry.curve.is_none()) {
+        notes.push(
+            "There is no plot: more or less swap makes no room for more or fewer executors.".to_owned(),
+        );
     }
     notes
 }
@@ -67,10 +73,34 @@ pub fn class(class: &SwapClass) -> Vec<String> {
     notes
 }
 
-/// About one group under one class.
-pub fn entry(entry: &Entry) -> Vec<String> {
-    let number = entry.number;
+/// About the groups, each under its class. What is to be said about several of them is said once.
+pub fn entries(entries: &[Entry]) -> Vec<String> {
+    let mut told: Vec<(String, Vec<usize>)> = Vec::new();
+    for entry in entries {
+        for note in about(entry) {
+            match told.iter_mut().find(|(known, _)| *known == note) {
+                Some((_, numbers)) => numbers.push(entry.number),
+                None => told.push((note, vec![entry.number])),
+            }
+        }
+    }
+    told.into_iter().map(|(note, numbers)| format!("{}: {note}", listed(&numbers))).collect()
+}
+
+/// `#1, #2 and 7 more`.
+fn listed(numbers: &[usize]) -> String {
+    let shown: Vec<String> = numbers.iter().take(LISTED).map(|number| format!("#{number}")).collect();
+    match numbers.len().saturating_sub(LISTED) {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
+}
+
+fn about(entry: &Entry) -> Vec<String> {
     let mut notes = Vec::new();
+    if entry.fleet.rows.is_empty() {
+        notes.push("no node that is known may run these executors".to_owned());
+    }
     if entry.group.subject.memory.is_some() {
         // How a conf was read. Of pods it is only told that spec.nodeName does not count, as it never does here.
         notes.extend(entry.group.subject.notes.iter().cloned());
@@ -79,7 +109,7 @@ pub fn entry(entry: &Entry) -> Vec<String> {
     let (Some(plan), Some(class)) = (entry.group.plan(), entry.group.class()) else {
         let reason = entry.group.decision.reason;
         notes.push(format!("left alone, {reason}: {}", reason.text()));
-        return numbered(number, notes);
+        return notes;
     };
     if plan.strategy != class.strategy {
         notes.push(format!("{} instead of {}: {}", plan.strategy, class.strategy, plan.bound.text()));
@@ -90,10 +120,7 @@ pub fn entry(entry: &Entry) -> Vec<String> {
     if plan.is_pinned {
         notes.extend(templates(entry, class, plan.needed_permille));
     }
-    if entry.fleet.rows.is_empty() {
-        notes.push("no node that is known may run these executors".to_owned());
-    }
-    numbered(number, notes)
+    notes
 }
 
 /// Where a smaller memory request gains nothing.
@@ -169,8 +196,4 @@ fn sum<'r>(rows: impl Iterator<Item = &'r Row>) -> u64 {
 
 fn counted(count: u64, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
-}
-
-fn numbered(number: usize, notes: Vec<String>) -> Vec<String> {
-    notes.into_iter().map(|note| format!("#{number}: {note}")).collect()
 }

@@ -23,6 +23,8 @@ pub struct ReportObject<'r> {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct EntryObject<'r> {
+    /// As in the notes: from 1.
+    number: usize,
     pod: PodObject<'r>,
     /// How many pods are alike.
     pods: u64,
@@ -114,11 +116,12 @@ impl<'r> ReportObject<'r> {
 
 impl<'r> EntryObject<'r> {
     fn new(entry: &'r Entry) -> Self {
-        let Entry { group, fleet, curve, .. } = entry;
+        let Entry { number, group, fleet, curve } = entry;
         let subject = &group.subject;
         let plan = group.plan();
         let request = group.received_request();
         Self {
+            number: *number,
             pod: PodObject { from: &subject.place, namespace: &subject.namespace, name: &subject.name },
             pods: group.count,
             class: Some(group.decision.class_name.as_str()).filter(|name| !name.is_empty()),

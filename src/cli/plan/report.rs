@@ -84,7 +84,7 @@ impl Report {
         let is_used =
             |class: &&SwapClass| entries.iter().any(|entry| entry.group.decision.class_name == class.name);
         notes.extend(as_written.iter().filter(is_used).flat_map(notes::class));
-        notes.extend(entries.iter().flat_map(notes::entry));
+        notes.extend(notes::entries(&entries));
         Ok(Self { entries, notes })
     }
 }
@@ -102,14 +102,18 @@ impl Tried {
             Self::Own => Ok(Vec::new()),
             Self::All => Ok(owned(&known)),
             Self::Named(names) => {
+                let mut classes: Vec<String> = Vec::with_capacity(names.len());
                 for name in names {
                     ensure!(
                         name == OPT_OUT || known.contains(&name.as_str()),
                         "--class {name}: there is no such SwapClass; known are {}",
                         known.join(", ")
                     );
+                    if !classes.contains(name) {
+                        classes.push(name.clone());
+                    }
                 }
-                Ok(names.clone())
+                Ok(classes)
             }
         }
     }

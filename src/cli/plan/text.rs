@@ -5,14 +5,14 @@ use super::fleet::Row;
 use super::report::{Entry, Report};
 use super::terminal_plot;
 use crate::cli::sentences;
-use crate::cli::sizes::{gi, mi};
+use crate::cli::sizes::{gi, mi, short};
 use crate::cli::table::{Align, Table};
 use crate::sizing::fields::OneLine;
 use crate::sizing::plan::Change;
 
 const LONGEST_LINE: usize = 96;
 /// Longer names are cut, but for `-o wide`.
-const LONGEST_NAME: usize = 30;
+const LONGEST_NAME: usize = 24;
 const MEGABYTE: u64 = 1_000_000;
 
 const EXECUTOR_COLUMNS: &[Align] = &[Align::Right, Align::Left, Align::Right];
@@ -78,7 +78,7 @@ fn executors(report: &Report, is_wide: bool) -> String {
         }
         table.row(cells);
     }
-    table.listing()
+    table.render_dense_list()
 }
 
 /// A line for each shape of nodes of each group.
@@ -96,7 +96,7 @@ fn nodes(report: &Report, is_wide: bool) -> String {
         "RESERVED",
         "PEAK SWAP",
         "GRANTED",
-        "WRITE RATE",
+        "WRITE/S",
     ];
     if is_wide {
         titles.extend(["EVIDENCE", "ALLOCATABLE", "CPU", "NODE"]);
@@ -110,26 +110,26 @@ fn nodes(report: &Report, is_wide: bool) -> String {
     if report.entries.iter().all(|entry| entry.fleet.rows.is_empty()) {
         return String::new();
     }
-    table.listing()
+    table.render_dense_list()
 }
 
 fn node(entry: &Entry, row: &Row, is_wide: bool) -> Vec<String> {
     let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
     let executors = |fit: Option<Fit>| or_dash(fit.map(|fit| fit.executors.to_string()));
     let full_by = row.after.map(|fit| fit.full_by.to_string().to_lowercase());
-    let rate = row.load.write_rate().map(|rate| format!("{} MB/s", rate.div_ceil(MEGABYTE)));
+    let rate = row.load.write_rate().map(|rate| format!("{}MB", rate.div_ceil(MEGABYTE)));
     let mut cells = vec![
         entry.number.to_string(),
         row.count.to_string(),
-        gi(row.shape.memory),
-        gi(row.shape.swap),
+        short(row.shape.memory),
+        short(row.shape.swap),
         executors(row.before),
         executors(row.after),
         or_dash(full_by),
-        gi(row.load.declared),
-        gi(row.load.reserved),
-        or_dash(row.load.peak_swap.map(gi)),
-        or_dash(row.load.granted_swap.map(gi)),
+        short(row.load.declared),
+        short(row.load.reserved),
+        or_dash(row.load.peak_swap.map(short)),
+        or_dash(row.load.granted_swap.map(short)),
         or_dash(rate),
     ];
     if is_wide {

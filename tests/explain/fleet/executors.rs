@@ -112,3 +112,14 @@ fn one_that_is_no_executor_is_passed_over() {
     let text = plan_pods(&executor_with(&[("/spec/containers/0/args", json!([]))]), &class(DENSITY), &NODES);
     assert!(text.ends_with("\nNotes\n  Passed over, as they are no executors: NotExecutor 1.\n"), "{text}");
 }
+
+#[test]
+fn several_classes_count_a_pod_once() {
+    let pods = list(&[executor_with(&[("/spec/containers/0/args", json!([]))]), running(1, &[])]);
+    let args = [&NODES[..], &["--class", "batch,safety-net,batch"]].concat();
+    let report = plan_object(&pods, &class(DENSITY), &args);
+    let pods: Vec<&Value> =
+        report["executors"].as_array().unwrap().iter().map(|group| &group["pods"]).collect();
+    assert_eq!(pods, [1, 1]);
+    assert!(report["notes"].to_string().contains("NotExecutor 1."), "{report}");
+}

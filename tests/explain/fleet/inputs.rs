@@ -62,3 +62,17 @@ fn the_examples_of_the_manual_are_commands() {
         assert!(is_valid(&command.split_whitespace().collect::<Vec<_>>()), "{command}");
     }
 }
+
+#[test]
+fn the_readme_shows_what_the_command_prints() {
+    let readme = include_str!("../../../README.md");
+    let (_, example) = readme.split_once("$ target/release/spark-swap plan ").unwrap();
+    let (example, _) = example.split_once("...\n```").unwrap();
+    let (command, shown) = example
+        .replace("\\\n", " ")
+        .split_once('\n')
+        .map(|(command, shown)| (command.to_owned(), shown.to_owned()))
+        .unwrap();
+    let text = plan(&command.split_whitespace().collect::<Vec<_>>(), "").unwrap();
+    assert!(text.starts_with(&shown), "{text}");
+}

@@ -74,7 +74,7 @@ fn what_a_node_has_for_pods_is_read_from_its_status() {
     assert_eq!(
         told,
         [
-            "Executors are counted into what a node has for pods (status.allocatable); as if nothing else ran there.",
+            "Executors are counted into what a node has for pods (status.allocatable), as if nothing else ran there.",
             "#1: the largest number of pods fills 1 node before memory does: a smaller memory request makes no more room there",
         ]
     );
@@ -95,4 +95,12 @@ fn a_class_that_tolerates_more_opens_nodes() {
         .map(|node| (&node["before"]["executors"], &node["after"]["executors"]))
         .collect();
     assert_eq!(fits, [(&json!(7), &Value::Null), (&Value::Null, &json!(10))]);
+}
+
+#[test]
+fn a_large_fleet_fits_a_terminal_of_100_columns() {
+    let nodes = "memory=1056321548Ki,swap=528160774Ki,allocatable=1041001932Ki,cpu=191450m,count=9999";
+    let args = ["--executor-memory", "61g", "--executor-cores", "8", "--node", nodes];
+    let text = plan_under(&class(DENSITY), &args);
+    assert_eq!(text.lines().filter(|line| line.chars().count() > 100).collect::<Vec<_>>(), [""; 0], "{text}");
 }
