@@ -108,6 +108,9 @@ fn a_webhook_that_starts_before_its_api_server_and_its_crd_takes_them_up_when_th
         });
     }
     wait_until_current(&webhook);
+    // Said each time when the kind is found missing, not each time when it is asked for.
+    let log = webhook.log();
+    assert!(log.matches("the cluster does not know this kind").count() <= 3, "{log}");
 }
 
 /// For how long the API server has not told of changes, in seconds.
