@@ -74,8 +74,8 @@ fn a_webhook_that_starts_before_its_api_server_and_its_crd_takes_them_up_when_th
     for kind in ["swapclasses", "nodes", "namespaces", "limitranges", "resourcequotas"] {
         assert!(readiness.body.contains(&format!("waiting for {kind}")), "{}", readiness.body);
     }
-    let plain = pods::executor("early", 8192, 819);
-    let plan = reviewed_plan(&webhook, &namespace, &plain).expect("a plan of the built-in class");
+    let classless = pods::executor("early", 8192, 819);
+    let plan = reviewed_plan(&webhook, &namespace, &classless).expect("a plan of the built-in class");
     assert_eq!((&plan["class"], &plan["strategy"]), (&json!("safety-net"), &json!("SafetyNet")));
     assert_eq!(reviewed_plan(&webhook, &namespace, &executor("early", &namespace)), None);
     assert!(!is_current(&webhook));

@@ -19,8 +19,8 @@ fn an_installed_webhook_uses_every_right_that_it_has_and_is_refused_nothing() {
     swap_class_crd(cluster);
     let namespace = cluster.namespace("rights", json!({}));
     nodes::join(cluster, &swap_node(&namespace), &namespace);
-    let webhook = Webhook::start_live(cluster, &[&namespace]);
     cluster.apply(&class_for(&namespace, &namespace, density()));
+    let webhook = Webhook::start_live(cluster, &[&namespace]);
     assert_eq!(classes::judged(cluster, &namespace)["status"]["conditions"][0]["status"], "True");
     let mut pod = pods::executor("executor", 8192, 819);
     pod["metadata"]["labels"][CLASS_LABEL] = json!(namespace);
