@@ -2,30 +2,36 @@
 //! annotations, images, conditions) is skipped without ever being kept.
 
 use std::borrow::Cow;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Resource;
 use kube::core::DynamicResourceScope;
 use serde::{Deserialize, Deserializer};
-use serde_json::{Map, Value};
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
 
 use super::objects::Kind;
 
-/// A Node, Namespace, LimitRange or ResourceQuota with what decisions read of it.
+/// A Node, Namespace, LimitRange or ResourceQuota with what decisions read of it, not understood yet: a thousand times a
+/// second a node says what it said before.
 #[derive(Clone, Debug)]
 pub struct Arrival {
     /// Only `name`, `namespace` and `resourceVersion`.
     metadata: ObjectMeta,
-    /// As [`super::objects::Object::read`] wants it.
-    pub object: Value,
+    labels: Text,
+    spec: Text,
+    memory: Text,
+    swap: Text,
 }
 
-/// What is decoded. Values of any shape pass: a single odd object must not stop a whole list.
+/// The text of a member; `None` where it is absent or null. Any shape passes: a single odd object must not stop a list.
+type Text = Option<Box<RawValue>>;
+
 #[derive(Deserialize)]
 struct Wire {
     metadata: Metadata,
-    #[serde(default)]
-    spec: Value,
+    spec: Text,
     status: Option<Status>,
 }
 
@@ -34,8 +40,7 @@ struct Wire {
 struct Metadata {
     name: Option<String>,
     namespace: Option<String>,
-    #[serde(default)]
-    labels: Value,
+    labels: Text,
     resource_version: Option<String>,
 }
 
@@ -49,53 +54,50 @@ struct Status {
 
 #[derive(Deserialize)]
 struct Capacity {
-    #[serde(default)]
-    memory: Value,
+    memory: Text,
 }
 
 #[derive(Deserialize)]
 struct NodeInfo {
-    #[serde(default)]
-    swap: Value,
+    swap: Text,
+}
+
+impl Arrival {
+    /// The object as [`super::objects::Object::read`] wants it.
+    pub fn object(&self) -> Value {
+        let value = |text: &Text| {
+            // A text that was decoded is JSON.
+            text.as_ref().and_then(|text| serde_json::from_str(text.get()).ok()).unwrap_or(Value::Null)
+        };
+        json!({
+            "metadata": {
+                "name": self.metadata.name, "namespace": self.metadata.namespace, "labels": value(&self.labels),
+            },
+            "spec": value(&self.spec),
+            "status": {"capacity": {"memory": value(&self.memory)}, "nodeInfo": {"swap": value(&self.swap)}},
+        })
+    }
+
+    /// Differs where [`Self::object`] differs. The API server writes the same object with the same text.
+    pub fn fingerprint(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        for text in [&self.labels, &self.spec, &self.memory, &self.swap] {
+            text.as_deref().map(RawValue::get).hash(&mut hasher);
+        }
+        hasher.finish()
+    }
 }
 
 impl<'de> Deserialize<'de> for Arrival {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let Wire { metadata, spec, status } = Wire::deserialize(deserializer)?;
         let Metadata { name, namespace, labels, resource_version } = metadata;
-        let (memory, swap) = status.map_or((None, None), |status| (status.capacity, status.node_info));
-        // Moved, not serialized again: this happens a thousand times a second where nodes are many.
-        let object = object([
-            (
-                "metadata",
-                object([
-                    ("name", name.clone().map_or(Value::Null, Value::String)),
-                    ("namespace", namespace.clone().map_or(Value::Null, Value::String)),
-                    ("labels", labels),
-                ]),
-            ),
-            ("spec", spec),
-            (
-                "status",
-                object([
-                    (
-                        "capacity",
-                        object([("memory", memory.map_or(Value::Null, |capacity| capacity.memory))]),
-                    ),
-                    ("nodeInfo", object([("swap", swap.map_or(Value::Null, |info| info.swap))])),
-                ]),
-            ),
-        ]);
+        let (capacity, node_info) = status.map_or((None, None), |status| (status.capacity, status.node_info));
         let metadata = ObjectMeta { name, namespace, resource_version, ..ObjectMeta::default() };
-        Ok(Self { metadata, object })
+        let (memory, swap) =
+            (capacity.and_then(|capacity| capacity.memory), node_info.and_then(|info| info.swap));
+        Ok(Self { metadata, labels, spec, memory, swap })
     }
-}
-
-/// The members that are there; an empty object counts as absent.
-fn object<const N: usize>(members: [(&str, Value); N]) -> Value {
-    let present = members.into_iter().filter(|(_, value)| !value.is_null());
-    let members: Map<String, Value> = present.map(|(name, value)| (name.to_owned(), value)).collect();
-    if members.is_empty() { Value::Null } else { Value::Object(members) }
 }
 
 /// The kind is known to the list or watch that the object is from.
@@ -151,15 +153,32 @@ mod tests {
         let arrival: Arrival = serde_json::from_value(node.clone()).unwrap();
         assert_eq!(arrival.metadata.resource_version.as_deref(), Some("7"));
         assert_eq!(
-            arrival.object,
+            arrival.object(),
             json!({
-                "metadata": {"name": "a", "labels": {"pool": "x"}},
+                "metadata": {"name": "a", "namespace": null, "labels": {"pool": "x"}},
                 "spec": {"taints": [{"key": "t", "effect": "NoSchedule"}]},
                 "status": {"capacity": {"memory": "64Gi"}, "nodeInfo": {"swap": {"capacity": 1024}}},
             })
         );
         let read = |object| format!("{:?}", Object::read(Kind::Node, object).unwrap());
-        assert_eq!(read(&arrival.object), read(&node));
+        assert_eq!(read(&arrival.object()), read(&node));
+
+        let mut heartbeat = node.clone();
+        heartbeat["metadata"]["resourceVersion"] = json!("8");
+        heartbeat["status"]["conditions"][0]["lastHeartbeatTime"] = json!("now");
+        let fingerprint =
+            |node: &Value| serde_json::from_value::<Arrival>(node.clone()).unwrap().fingerprint();
+        assert_eq!(fingerprint(&heartbeat), arrival.fingerprint());
+        for (path, value) in [
+            ("/metadata/labels/pool", json!("y")),
+            ("/spec/taints/0/effect", json!("NoExecute")),
+            ("/status/capacity/memory", json!("32Gi")),
+            ("/status/nodeInfo/swap/capacity", json!(2048)),
+        ] {
+            let mut changed = node.clone();
+            *changed.pointer_mut(path).unwrap() = value;
+            assert_ne!(fingerprint(&changed), arrival.fingerprint(), "{path}");
+        }
     }
 
     #[test]

@@ -131,7 +131,7 @@ pub async fn list(client: &Client, kind: Kind) -> kube::Result<Vec<(String, Valu
         let name = arrival.name_any();
         let namespace = arrival.meta().namespace.as_ref();
         let full = namespace.map(|namespace| format!("{namespace}/{name}"));
-        (full.unwrap_or(name), arrival.object)
+        (full.unwrap_or(name), arrival.object())
     };
     Ok(arrivals.into_iter().map(named).collect())
 }
