@@ -1,7 +1,7 @@
 //! What somebody should know about a plan for a fleet: how it was counted, who is left alone and why, and what stands in
 //! the way of more.
 
-use super::fit::FullBy;
+use super::fit::{Fit, FullBy};
 use super::fleet::Row;
 use super::groups::Groups;
 use super::report::Entry;
@@ -143,7 +143,8 @@ fn full_early(entry: &Entry) -> Vec<String> {
 
 /// Nodes that took these executors and take them no more.
 fn kept_out(entry: &Entry, class: &SwapClass, plan: &Plan) -> Option<String> {
-    let is_lost = |row: &&Row| row.before.is_some() && row.after.is_none();
+    let had_room = |fit: Option<Fit>| fit.is_some_and(|fit| fit.executors > 0);
+    let is_lost = move |row: &&Row| had_room(row.before) && row.after.is_none();
     let lost = || entry.fleet.rows.iter().filter(is_lost);
     let room = lost().map(|row| row.before.map_or(0, |fit| fit.executors.saturating_mul(row.count)));
     let room = room.fold(0, u64::saturating_add);
