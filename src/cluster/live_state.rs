@@ -1,7 +1,7 @@
 //! The objects of a cluster as watches bring them, and the state they make up. Pure: it is told what arrived, and says
 //! whether anything that decisions read has changed, so that a node's heartbeat costs nothing.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::objects::{Identity, Kind, Object};
@@ -22,6 +22,8 @@ pub struct LiveState {
     limit_ranges: Collection<LimitRange>,
     quotas: Collection<ResourceQuota>,
     problems: HashMap<Identity, Vec<Problem>>,
+    /// Of those, which a list in progress has not brought yet.
+    unconfirmed: HashSet<Identity>,
     texts: SharedTexts,
 }
 
@@ -57,11 +59,17 @@ impl LiveState {
     pub fn take(&mut self, kind: Kind, event: Event) -> Effect {
         match event {
             Event::ListBegins => {
-                self.problems.retain(|identity, _| identity.kind != kind);
+                let known = self.problems.keys().filter(|identity| identity.kind == kind);
+                self.unconfirmed.extend(known.cloned());
                 self.collection(kind).begin();
                 Effect::None
             }
-            Event::ListEnds => self.collection(kind).end(),
+            Event::ListEnds => {
+                for gone in self.unconfirmed.extract_if(|identity| identity.kind == kind) {
+                    self.problems.remove(&gone);
+                }
+                self.collection(kind).end()
+            }
             Event::Deleted(identity) => {
                 self.problems.remove(&identity);
                 self.collection(kind).remove(&key(identity))
@@ -72,6 +80,7 @@ impl LiveState {
             }
             // The last good version stays in force.
             Event::Applied(identity, Err(problems)) => {
+                self.unconfirmed.remove(&identity);
                 self.problems.insert(identity.clone(), problems);
                 self.collection(kind).keep(&key(identity));
                 Effect::None
@@ -330,6 +339,24 @@ mod tests {
         let deleted = Event::Deleted(identity(Kind::SwapClass, &class("HeapGrowth")));
         assert_eq!(live.take(Kind::SwapClass, deleted), Effect::Changed);
         assert_eq!(strategy(&live), None);
+    }
+
+    #[test]
+    fn problems_outlive_lists_that_fail_and_go_with_their_object() {
+        let mut live = LiveState::new(Settings::default());
+        list(&mut live, Kind::SwapClass, &[class("Dense")]);
+        list(&mut live, Kind::Node, &[]);
+        let problems =
+            live.problems().next().map(|(identity, problems)| (identity.clone(), problems.to_vec()));
+        let (identity, problems) = problems.unwrap();
+        live.take(Kind::SwapClass, Event::ListBegins);
+        live.take(Kind::SwapClass, Event::ListBegins);
+        assert!(live.knows(&identity, &problems), "a list that broke off says nothing about it");
+        apply(&mut live, Kind::SwapClass, &class("Dense"));
+        live.take(Kind::SwapClass, Event::ListEnds);
+        assert!(live.knows(&identity, &problems));
+        list(&mut live, Kind::SwapClass, &[]);
+        assert_eq!(live.problems().count(), 0);
     }
 
     #[test]
