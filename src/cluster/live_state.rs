@@ -1,7 +1,9 @@
 //! The objects of a cluster as watches bring them, and the state they make up. Pure: it is told what arrived, and says
 //! whether anything that decisions read has changed, so that a node's heartbeat costs nothing.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+mod collection;
+
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::objects::{Identity, Kind, Object};
@@ -11,6 +13,7 @@ use crate::sizing::labels::SharedTexts;
 use crate::sizing::limit_range::LimitRange;
 use crate::sizing::nodes::{Node, NodeIndex};
 use crate::sizing::state::{CLASS_LABEL, Namespace, ResourceQuota, Settings, State, StateParts};
+use collection::{Collection, Key, Listing};
 
 /// What is known of a cluster.
 #[derive(Debug, Default)]
@@ -165,85 +168,8 @@ impl LiveState {
     }
 }
 
-/// Namespace and name.
-type Key = (Option<String>, String);
-
 fn key(identity: Identity) -> Key {
     (identity.namespace, identity.name)
-}
-
-/// The objects of one kind.
-#[derive(Debug)]
-struct Collection<T> {
-    objects: BTreeMap<Key, T>,
-    /// What a list in progress brought.
-    listed: Option<BTreeMap<Key, T>>,
-    is_synced: bool,
-}
-
-impl<T> Default for Collection<T> {
-    fn default() -> Self {
-        Self { objects: BTreeMap::new(), listed: None, is_synced: false }
-    }
-}
-
-impl<T: PartialEq> Collection<T> {
-    /// The object is known, and `is_same`, outside of lists.
-    fn has(&self, key: &Key, is_same: impl FnOnce(&T) -> bool) -> bool {
-        self.listed.is_none() && self.objects.get(key).is_some_and(is_same)
-    }
-
-    fn put(&mut self, key: Key, object: T) -> Effect {
-        if let Some(listed) = &mut self.listed {
-            listed.insert(key, object);
-            return Effect::None;
-        }
-        if self.objects.get(&key) == Some(&object) {
-            return Effect::None;
-        }
-        self.objects.insert(key, object);
-        Effect::Changed
-    }
-}
-
-/// What is the same for the objects of every kind.
-trait Listing {
-    fn begin(&mut self);
-    fn end(&mut self) -> Effect;
-    fn remove(&mut self, key: &Key) -> Effect;
-    /// The object is in the list, in a version that cannot be used.
-    fn keep(&mut self, key: &Key);
-}
-
-impl<T: PartialEq + Clone> Listing for Collection<T> {
-    fn begin(&mut self) {
-        self.listed = Some(BTreeMap::new());
-    }
-
-    fn end(&mut self) -> Effect {
-        let Some(listed) = self.listed.take() else { return Effect::None };
-        let is_first = !self.is_synced;
-        self.is_synced = true;
-        if !is_first && listed == self.objects {
-            return Effect::None;
-        }
-        self.objects = listed;
-        Effect::Changed
-    }
-
-    fn remove(&mut self, key: &Key) -> Effect {
-        if let Some(listed) = &mut self.listed {
-            listed.remove(key);
-            return Effect::None;
-        }
-        if self.objects.remove(key).is_some() { Effect::Changed } else { Effect::None }
-    }
-
-    fn keep(&mut self, key: &Key) {
-        if let (Some(listed), Some(object)) = (&mut self.listed, self.objects.get(key)) {
-            listed.insert(key.clone(), object.clone());
-        }
-    }
 }
 
 #[cfg(test)]
