@@ -25,7 +25,7 @@ use super::pod_flags::{ConfFlag, PodFlags};
 use super::pod_input::{Input, Subject};
 use super::progress::Progress;
 use super::state_source::{KnownState, NODES_MANUAL, STATE_MANUAL, StateFlags};
-use super::{block_on, write_all};
+use super::{block_on, json, write_all, yaml};
 use crate::admission::spark_labels::MEMORY;
 use crate::cluster::allocatable::{self, Allocatable};
 use crate::cluster::connection::Cluster;
@@ -76,15 +76,14 @@ pub struct PlanArgs {
     /// Draw the plots into this file (SVG) instead of the terminal
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
-    /// table or wide for people, json or yaml for programs
-    #[arg(short, long, value_enum, default_value_t = Output::Table)]
-    output: Output,
+    /// wide for more columns; json or yaml for programs
+    #[arg(short, long, value_enum)]
+    output: Option<Output>,
 }
 
 /// How the plan is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Output {
-    Table,
     Wide,
     Json,
     Yaml,
@@ -110,8 +109,8 @@ The second has a line for each kind of node, full of these executors and of noth
 The plot shows AFTER for other sizes of swap on the most common kind of node. It is drawn for up to three groups; where \
 there are more, for the largest. -o wide adds columns.
 
-A running executor counts as it was received: without spec.nodeName, and without the plan that it may carry. Those of \
-the cluster that have ended do not count. A class that only audits or is rolled out in part is shown as if it were not.
+The executors of the cluster are those of all namespaces, or of --namespace, that have not ended. One that runs counts \
+as it was received: without spec.nodeName, and without the plan that it may carry. A class that only audits or is rolled out in part is shown as if it were not.
 
 Output for programs (-o json, -o yaml): sizes are bytes. Members are only ever added:
   executors   [{number, pod: {from, namespace, name}, pods, class, reason, bound,
@@ -169,10 +168,10 @@ pub fn run(args: &PlanArgs, stdin: impl Read, out: &mut impl Write) -> anyhow::R
     }
     let with_plots = args.svg.is_none();
     let shown = match args.output {
-        Output::Table => text::report(&report, false, with_plots),
-        Output::Wide => text::report(&report, true, with_plots),
-        Output::Json => serde_json::to_string_pretty(&ReportObject::new(&report))? + "\n",
-        Output::Yaml => serde_saphyr::to_string(&ReportObject::new(&report))?,
+        None => text::report(&report, false, with_plots),
+        Some(Output::Wide) => text::report(&report, true, with_plots),
+        Some(Output::Json) => json(&ReportObject::new(&report))?,
+        Some(Output::Yaml) => yaml(&ReportObject::new(&report))?,
     };
     write_all(out, &shown)
 }

@@ -10,7 +10,7 @@ use kube::{Api, Client};
 
 use super::executors::RunningExecutor;
 use super::readiness::Kubelet;
-use crate::cli::progress;
+use crate::cli::progress::{self, Progress};
 use crate::cluster::arrival::Arrival;
 use crate::cluster::connection::cause;
 use crate::cluster::kubelet_config::{self, Unanswered};
@@ -88,11 +88,11 @@ impl Fleet {
     /// The API server cannot be reached, or the user may not read nodes.
     pub async fn from_cluster(client: &Client, which: &Which, questions: Questions) -> anyhow::Result<Self> {
         let mut fleet = Self::default();
-        let nodes = fleet.read_nodes(client, which).await;
+        let nodes = Progress::new("reading the nodes").show(fleet.read_nodes(client, which)).await;
         let nodes = nodes.map_err(|error| anyhow!("nodes: {}", cause(&error)))?;
         fleet = fleet.with(nodes);
         if questions.executors {
-            fleet.read_executors(client).await;
+            Progress::new("reading the executors").show(fleet.read_executors(client)).await;
         }
         if questions.kubelets {
             fleet.ask_kubelets(client).await;
