@@ -27,7 +27,7 @@ use super::progress::Progress;
 use super::state_source::{KnownState, NODES_MANUAL, STATE_MANUAL, StateFlags};
 use super::{block_on, json, write_all, yaml};
 use crate::admission::spark_labels::MEMORY;
-use crate::cluster::allocatable::{self, Allocatable};
+use crate::cluster::allocatable::Allocatable;
 use crate::cluster::connection::Cluster;
 use crate::cluster::snapshot;
 use object::ReportObject;
@@ -183,12 +183,6 @@ impl PlanArgs {
         let state = self.state.clone().with_node(self.described_node());
         let cluster = state.cluster().await?;
         let mut known = state.read(cluster.as_ref()).await?;
-        if let Some(cluster) = &cluster {
-            let of_cluster = allocatable::list(&cluster.client).await?;
-            for (name, allocatable) in of_cluster {
-                known.allocatable.entry(name).or_insert(allocatable);
-            }
-        }
         ensure!(
             !known.parts.nodes.is_empty(),
             "no nodes to plan for: describe one with --node-memory and --node-swap, or give --state with Nodes in it{OR_CLUSTER}"
@@ -224,9 +218,8 @@ impl PlanArgs {
         notes: &mut Vec<String>,
     ) -> anyhow::Result<Vec<Subject>> {
         let namespace = self.pods.namespace();
-        let pods = snapshot::executor_pods(&cluster.client, namespace);
-        let mut pods = Progress::new("reading the executors").show(pods).await?;
-        pods.retain(|pod| !matches!(phase(pod), "Succeeded" | "Failed"));
+        let pods = snapshot::running_executors(&cluster.client, namespace);
+        let pods = Progress::new("reading the executors").show(pods).await?;
         if pods.is_empty() {
             let place = namespace.map_or_else(String::new, |name| format!(" in namespace {name}"));
             notes.push(format!("No executors run{place}; describe one with --executor-memory or --conf."));
@@ -264,10 +257,6 @@ fn svg(report: &Report) -> anyhow::Result<String> {
         Some(Titled { title: text::title(entry), curve })
     });
     svg_plot::draw(&curves.collect::<Vec<_>>())
-}
-
-fn phase(pod: &Value) -> &str {
-    pod.pointer("/status/phase").and_then(Value::as_str).unwrap_or_default()
 }
 
 /// Takes out what is of no use here and much of a pod's size.

@@ -70,7 +70,7 @@ const OFFLINE: &str = "with --offline no cluster is asked";
 pub struct KnownState {
     /// What decisions read.
     pub parts: StateParts,
-    /// `status.allocatable` of the nodes of files and flags.
+    /// `status.allocatable` of the nodes.
     pub allocatable: AllocatableByNode,
     /// Which cluster it is from, what replaces its objects, and what is wrong with them; empty for files and flags alone.
     pub notes: Vec<String>,
@@ -120,6 +120,9 @@ impl StateFlags {
         let live = live.map_err(|error| anyhow!("{cluster}: {error:#}; {OFFLINE}"))?;
         node_flag::check_default_names(&self.node, &live.parts.nodes).map_err(anyhow::Error::msg)?;
         let replaced = lay_over(live.parts, parts);
+        for (name, of_cluster) in live.allocatable {
+            allocatable.entry(name).or_insert(of_cluster);
+        }
         notes.push(format!("The state is that of {cluster}."));
         if !replaced.is_empty() {
             notes.push(format!("--state and --node replace what the cluster has: {}.", listed(&replaced)));

@@ -3,15 +3,9 @@
 
 use std::collections::HashMap;
 
-use anyhow::anyhow;
-use kube::Client;
-use kube::api::{Api, ApiResource, GroupVersionKind};
-use kube::core::{NotUsed, Object};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::connection::cause;
-use super::snapshot::list_all;
 use crate::sizing::field_values::quantity;
 use crate::sizing::quantity::Quantity;
 
@@ -29,27 +23,14 @@ pub struct Allocatable {
 /// By the node's name.
 pub type AllocatableByNode = HashMap<String, Allocatable>;
 
-/// Of every node of a cluster.
-///
-/// # Errors
-/// The API server cannot be reached, or the user may not list nodes.
-pub async fn list(client: &Client) -> anyhow::Result<AllocatableByNode> {
-    let resource = ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk("", "v1", "Node"), "nodes");
-    let nodes: Api<Object<NotUsed, Status>> = Api::all_with(client.clone(), &resource);
-    let nodes = list_all(&nodes, None).await.map_err(|error| anyhow!("listing nodes: {}", cause(&error)))?;
-    let read = |node: Object<NotUsed, Status>| {
-        let Status { allocatable, capacity } = node.status.unwrap_or_default();
-        (node.metadata.name.unwrap_or_default(), Allocatable::of(&allocatable, &capacity))
-    };
-    Ok(nodes.into_iter().map(read).collect())
-}
-
-/// Of a Node's status what is read; the rest, images above all, is not kept.
-#[derive(Clone, Debug, Default, Deserialize)]
+/// Amounts of resources, as `status.capacity` and `status.allocatable` of a Node have them.
+#[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-struct Status {
-    allocatable: Value,
-    capacity: Value,
+pub struct Amounts {
+    /// A quantity of bytes.
+    pub memory: Value,
+    cpu: Value,
+    pods: Value,
 }
 
 /// Notes the nodes of a document that holds an object or a list of objects. What cannot be read is not known.
@@ -75,18 +56,20 @@ fn note(object: &Value, kind_of_items: Option<&str>, nodes: &mut AllocatableByNo
 impl Allocatable {
     /// Of a Node as the API server has it.
     pub fn read(node: &Value) -> Self {
-        let of = |path| node.pointer(path).unwrap_or(&Value::Null);
-        Self::of(of("/status/allocatable"), of("/status/capacity"))
+        let amounts = |path| {
+            let amounts = node.pointer(path).and_then(|amounts| Amounts::deserialize(amounts).ok());
+            amounts.unwrap_or_default()
+        };
+        Self::of(&amounts("/status/allocatable"), &amounts("/status/capacity"))
     }
 
     /// Capacity stands in for cpu and pods that are missing: it is no less.
-    fn of(allocatable: &Value, capacity: &Value) -> Self {
-        let amount = |list: &Value, name| list.get(name).and_then(|value| quantity(value).ok());
-        let or_capacity = |name| amount(allocatable, name).or_else(|| amount(capacity, name));
+    pub fn of(allocatable: &Amounts, capacity: &Amounts) -> Self {
+        let amount = |value: &Value| quantity(value).ok();
         Self {
-            memory: amount(allocatable, "memory").and_then(Quantity::bytes),
-            cpu_millis: or_capacity("cpu").and_then(millis),
-            pods: or_capacity("pods").and_then(Quantity::bytes),
+            memory: amount(&allocatable.memory).and_then(Quantity::bytes),
+            cpu_millis: amount(&allocatable.cpu).or_else(|| amount(&capacity.cpu)).and_then(millis),
+            pods: amount(&allocatable.pods).or_else(|| amount(&capacity.pods)).and_then(Quantity::bytes),
         }
     }
 }

@@ -9,6 +9,7 @@ use kube::core::DynamicResourceScope;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
+use super::allocatable::{Allocatable, Amounts};
 use super::objects::Kind;
 
 /// A Node, Namespace, LimitRange or ResourceQuota with what decisions read of it.
@@ -18,6 +19,8 @@ pub struct Arrival {
     metadata: ObjectMeta,
     /// As [`super::objects::Object::read`] wants it.
     pub object: Value,
+    /// What a Node has for pods. No decision reads it: it goes where the arrival goes.
+    pub allocatable: Allocatable,
 }
 
 /// What is decoded. Values of any shape pass: a single odd object must not stop a whole list.
@@ -43,14 +46,9 @@ struct Metadata {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Status {
-    capacity: Option<Capacity>,
+    capacity: Option<Amounts>,
+    allocatable: Option<Amounts>,
     node_info: Option<NodeInfo>,
-}
-
-#[derive(Deserialize)]
-struct Capacity {
-    #[serde(default)]
-    memory: Value,
 }
 
 #[derive(Deserialize)]
@@ -63,7 +61,10 @@ impl<'de> Deserialize<'de> for Arrival {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let Wire { metadata, spec, status } = Wire::deserialize(deserializer)?;
         let Metadata { name, namespace, labels, resource_version } = metadata;
-        let (memory, swap) = status.map_or((None, None), |status| (status.capacity, status.node_info));
+        let (capacity, for_pods, node_info) = status
+            .map_or((None, None, None), |status| (status.capacity, status.allocatable, status.node_info));
+        let capacity = capacity.unwrap_or_default();
+        let allocatable = Allocatable::of(&for_pods.unwrap_or_default(), &capacity);
         // Moved, not serialized again: this happens a thousand times a second where nodes are many.
         let object = object([
             (
@@ -78,16 +79,13 @@ impl<'de> Deserialize<'de> for Arrival {
             (
                 "status",
                 object([
-                    (
-                        "capacity",
-                        object([("memory", memory.map_or(Value::Null, |capacity| capacity.memory))]),
-                    ),
-                    ("nodeInfo", object([("swap", swap.map_or(Value::Null, |info| info.swap))])),
+                    ("capacity", object([("memory", capacity.memory)])),
+                    ("nodeInfo", object([("swap", node_info.map_or(Value::Null, |info| info.swap))])),
                 ]),
             ),
         ]);
         let metadata = ObjectMeta { name, namespace, resource_version, ..ObjectMeta::default() };
-        Ok(Self { metadata, object })
+        Ok(Self { metadata, object, allocatable })
     }
 }
 
@@ -144,7 +142,7 @@ mod tests {
             },
             "spec": {"taints": [{"key": "t", "effect": "NoSchedule"}]},
             "status": {
-                "capacity": {"memory": "64Gi", "cpu": "8"}, "images": [{"names": ["i"], "sizeBytes": 1}],
+                "capacity": {"memory": "64Gi", "cpu": "8"}, "allocatable": {"memory": "60Gi"}, "images": [{"names": ["i"], "sizeBytes": 1}],
                 "conditions": [{"type": "Ready"}], "nodeInfo": {"swap": {"capacity": 1024}, "bootID": "b"},
             },
         });
@@ -158,6 +156,8 @@ mod tests {
                 "status": {"capacity": {"memory": "64Gi"}, "nodeInfo": {"swap": {"capacity": 1024}}},
             })
         );
+        let for_pods = Allocatable { memory: Some(60 << 30), cpu_millis: Some(8000), pods: None };
+        assert_eq!(arrival.allocatable, for_pods);
         let read = |object| format!("{:?}", Object::read(Kind::Node, object).unwrap());
         assert_eq!(read(&arrival.object), read(&node));
     }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::anyhow;
 use futures_util::StreamExt;
+use kube::api::ListParams;
 use kube::core::{Selector, SelectorExt};
 use kube::{Api, Client};
 
@@ -111,8 +112,8 @@ impl Fleet {
         let api = Api::<Arrival>::all_with(client.clone(), &Kind::Node);
         let arrivals = match which {
             Which::Selected(selector) => {
-                let labels = (!selector.selects_all()).then(|| selector.to_string());
-                snapshot::list_all(&api, labels.as_deref()).await?
+                let label_selector = (!selector.selects_all()).then(|| selector.to_string());
+                snapshot::list_all(&api, ListParams { label_selector, ..ListParams::default() }).await?
             }
             Which::Named(names) => {
                 let mut found = Vec::new();
@@ -142,7 +143,7 @@ impl Fleet {
 
     /// Without the right to list pods everything else can still be told.
     async fn read_executors(&mut self, client: &Client) {
-        let pods = match snapshot::executor_pods(client, None).await {
+        let pods = match snapshot::running_executors(client, None).await {
             Ok(pods) => pods,
             Err(error) => return self.problems.push(format!("executors are not known: {error:#}")),
         };
