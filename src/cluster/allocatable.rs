@@ -3,7 +3,6 @@
 
 use std::collections::HashMap;
 
-use serde::Deserialize;
 use serde_json::Value;
 
 use crate::sizing::field_values::quantity;
@@ -22,16 +21,6 @@ pub struct Allocatable {
 
 /// By the node's name.
 pub type AllocatableByNode = HashMap<String, Allocatable>;
-
-/// Amounts of resources, as `status.capacity` and `status.allocatable` of a Node have them.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub struct Amounts {
-    /// A quantity of bytes.
-    pub memory: Value,
-    cpu: Value,
-    pods: Value,
-}
 
 /// Notes the nodes of a document that holds an object or a list of objects. What cannot be read is not known.
 pub fn note_document(document: &Value, nodes: &mut AllocatableByNode) {
@@ -56,20 +45,18 @@ fn note(object: &Value, kind_of_items: Option<&str>, nodes: &mut AllocatableByNo
 impl Allocatable {
     /// Of a Node as the API server has it.
     pub fn read(node: &Value) -> Self {
-        let amounts = |path| {
-            let amounts = node.pointer(path).and_then(|amounts| Amounts::deserialize(amounts).ok());
-            amounts.unwrap_or_default()
-        };
-        Self::of(&amounts("/status/allocatable"), &amounts("/status/capacity"))
+        let of = |path| node.pointer(path).unwrap_or(&Value::Null);
+        Self::of(of("/status/allocatable"), of("/status/capacity"))
     }
 
     /// Capacity stands in for cpu and pods that are missing: it is no less.
-    pub fn of(allocatable: &Amounts, capacity: &Amounts) -> Self {
-        let amount = |value: &Value| quantity(value).ok();
+    pub fn of(allocatable: &Value, capacity: &Value) -> Self {
+        let amount = |list: &Value, name| list.get(name).and_then(|value| quantity(value).ok());
+        let or_capacity = |name| amount(allocatable, name).or_else(|| amount(capacity, name));
         Self {
-            memory: amount(&allocatable.memory).and_then(Quantity::bytes),
-            cpu_millis: amount(&allocatable.cpu).or_else(|| amount(&capacity.cpu)).and_then(millis),
-            pods: amount(&allocatable.pods).or_else(|| amount(&capacity.pods)).and_then(Quantity::bytes),
+            memory: amount(allocatable, "memory").and_then(Quantity::bytes),
+            cpu_millis: or_capacity("cpu").and_then(millis),
+            pods: or_capacity("pods").and_then(Quantity::bytes),
         }
     }
 }

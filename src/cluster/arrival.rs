@@ -2,33 +2,38 @@
 //! annotations, images, conditions) is skipped without ever being kept.
 
 use std::borrow::Cow;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Resource;
 use kube::core::DynamicResourceScope;
 use serde::{Deserialize, Deserializer};
-use serde_json::{Map, Value};
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
 
-use super::allocatable::{Allocatable, Amounts};
+use super::allocatable::Allocatable;
 use super::objects::Kind;
 
-/// A Node, Namespace, LimitRange or ResourceQuota with what decisions read of it.
+/// A Node, Namespace, LimitRange or ResourceQuota with what decisions read of it, not understood yet: a thousand times a
+/// second a node says what it said before.
 #[derive(Clone, Debug)]
 pub struct Arrival {
     /// Only `name`, `namespace` and `resourceVersion`.
     metadata: ObjectMeta,
-    /// As [`super::objects::Object::read`] wants it.
-    pub object: Value,
-    /// What a Node has for pods. No decision reads it: it goes where the arrival goes.
-    pub allocatable: Allocatable,
+    labels: Text,
+    spec: Text,
+    capacity: Capacity,
+    swap: Text,
+    allocatable: Text,
 }
 
-/// What is decoded. Values of any shape pass: a single odd object must not stop a whole list.
+/// The text of a member; `None` where it is absent or null. Any shape passes: a single odd object must not stop a list.
+type Text = Option<Box<RawValue>>;
+
 #[derive(Deserialize)]
 struct Wire {
     metadata: Metadata,
-    #[serde(default)]
-    spec: Value,
+    spec: Text,
     status: Option<Status>,
 }
 
@@ -37,8 +42,7 @@ struct Wire {
 struct Metadata {
     name: Option<String>,
     namespace: Option<String>,
-    #[serde(default)]
-    labels: Value,
+    labels: Text,
     resource_version: Option<String>,
 }
 
@@ -46,54 +50,69 @@ struct Metadata {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Status {
-    capacity: Option<Amounts>,
-    allocatable: Option<Amounts>,
+    capacity: Option<Capacity>,
+    allocatable: Text,
     node_info: Option<NodeInfo>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+struct Capacity {
+    memory: Text,
+    cpu: Text,
+    pods: Text,
 }
 
 #[derive(Deserialize)]
 struct NodeInfo {
-    #[serde(default)]
-    swap: Value,
+    swap: Text,
+}
+
+impl Arrival {
+    /// The object as [`super::objects::Object::read`] wants it.
+    pub fn object(&self) -> Value {
+        json!({
+            "metadata": {
+                "name": self.metadata.name, "namespace": self.metadata.namespace, "labels": value(&self.labels),
+            },
+            "spec": value(&self.spec),
+            "status": {
+                "capacity": {"memory": value(&self.capacity.memory)},
+                "nodeInfo": {"swap": value(&self.swap)},
+            },
+        })
+    }
+
+    /// What a Node has for pods. No decision reads it, so it is no part of the object.
+    pub fn allocatable(&self) -> Allocatable {
+        let capacity = json!({"cpu": value(&self.capacity.cpu), "pods": value(&self.capacity.pods)});
+        Allocatable::of(&value(&self.allocatable), &capacity)
+    }
+
+    /// Differs where [`Self::object`] differs. The API server writes the same object with the same text.
+    pub fn fingerprint(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        for text in [&self.labels, &self.spec, &self.capacity.memory, &self.swap] {
+            text.as_deref().map(RawValue::get).hash(&mut hasher);
+        }
+        hasher.finish()
+    }
 }
 
 impl<'de> Deserialize<'de> for Arrival {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let Wire { metadata, spec, status } = Wire::deserialize(deserializer)?;
         let Metadata { name, namespace, labels, resource_version } = metadata;
-        let (capacity, for_pods, node_info) = status
+        let (capacity, allocatable, node_info) = status
             .map_or((None, None, None), |status| (status.capacity, status.allocatable, status.node_info));
-        let capacity = capacity.unwrap_or_default();
-        let allocatable = Allocatable::of(&for_pods.unwrap_or_default(), &capacity);
-        // Moved, not serialized again: this happens a thousand times a second where nodes are many.
-        let object = object([
-            (
-                "metadata",
-                object([
-                    ("name", name.clone().map_or(Value::Null, Value::String)),
-                    ("namespace", namespace.clone().map_or(Value::Null, Value::String)),
-                    ("labels", labels),
-                ]),
-            ),
-            ("spec", spec),
-            (
-                "status",
-                object([
-                    ("capacity", object([("memory", capacity.memory)])),
-                    ("nodeInfo", object([("swap", node_info.map_or(Value::Null, |info| info.swap))])),
-                ]),
-            ),
-        ]);
+        let (capacity, swap) = (capacity.unwrap_or_default(), node_info.and_then(|info| info.swap));
         let metadata = ObjectMeta { name, namespace, resource_version, ..ObjectMeta::default() };
-        Ok(Self { metadata, object, allocatable })
+        Ok(Self { metadata, labels, spec, capacity, swap, allocatable })
     }
 }
 
-/// The members that are there; an empty object counts as absent.
-fn object<const N: usize>(members: [(&str, Value); N]) -> Value {
-    let present = members.into_iter().filter(|(_, value)| !value.is_null());
-    let members: Map<String, Value> = present.map(|(name, value)| (name.to_owned(), value)).collect();
-    if members.is_empty() { Value::Null } else { Value::Object(members) }
+fn value(text: &Text) -> Value {
+    // A text that was decoded is JSON.
+    text.as_ref().and_then(|text| serde_json::from_str(text.get()).ok()).unwrap_or(Value::Null)
 }
 
 /// The kind is known to the list or watch that the object is from.
@@ -149,17 +168,34 @@ mod tests {
         let arrival: Arrival = serde_json::from_value(node.clone()).unwrap();
         assert_eq!(arrival.metadata.resource_version.as_deref(), Some("7"));
         assert_eq!(
-            arrival.object,
+            arrival.object(),
             json!({
-                "metadata": {"name": "a", "labels": {"pool": "x"}},
+                "metadata": {"name": "a", "namespace": null, "labels": {"pool": "x"}},
                 "spec": {"taints": [{"key": "t", "effect": "NoSchedule"}]},
                 "status": {"capacity": {"memory": "64Gi"}, "nodeInfo": {"swap": {"capacity": 1024}}},
             })
         );
         let for_pods = Allocatable { memory: Some(60 << 30), cpu_millis: Some(8000), pods: None };
-        assert_eq!(arrival.allocatable, for_pods);
+        assert_eq!(arrival.allocatable(), for_pods);
         let read = |object| format!("{:?}", Object::read(Kind::Node, object).unwrap());
-        assert_eq!(read(&arrival.object), read(&node));
+        assert_eq!(read(&arrival.object()), read(&node));
+
+        let mut heartbeat = node.clone();
+        heartbeat["metadata"]["resourceVersion"] = json!("8");
+        heartbeat["status"]["conditions"][0]["lastHeartbeatTime"] = json!("now");
+        let fingerprint =
+            |node: &Value| serde_json::from_value::<Arrival>(node.clone()).unwrap().fingerprint();
+        assert_eq!(fingerprint(&heartbeat), arrival.fingerprint());
+        for (path, value) in [
+            ("/metadata/labels/pool", json!("y")),
+            ("/spec/taints/0/effect", json!("NoExecute")),
+            ("/status/capacity/memory", json!("32Gi")),
+            ("/status/nodeInfo/swap/capacity", json!(2048)),
+        ] {
+            let mut changed = node.clone();
+            *changed.pointer_mut(path).unwrap() = value;
+            assert_ne!(fingerprint(&changed), arrival.fingerprint(), "{path}");
+        }
     }
 
     #[test]

@@ -155,8 +155,7 @@ pub async fn list(client: &Client, kind: Kind) -> kube::Result<Vec<Listed>> {
         let name = arrival.name_any();
         let namespace = arrival.meta().namespace.as_ref();
         let full = namespace.map(|namespace| format!("{namespace}/{name}"));
-        let Arrival { object, allocatable, .. } = arrival;
-        Listed { name: full.unwrap_or(name), object, allocatable }
+        Listed { name: full.unwrap_or(name), object: arrival.object(), allocatable: arrival.allocatable() }
     };
     Ok(arrivals.into_iter().map(listed).collect())
 }

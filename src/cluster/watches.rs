@@ -1,5 +1,8 @@
 //! Watches of everything that decisions read, as one stream.
 
+use std::collections::HashMap;
+use std::future::ready;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
 use futures_util::stream::{BoxStream, Stream, StreamExt, select_all};
@@ -51,7 +54,43 @@ fn classes(client: Client) -> BoxStream<'static, Told> {
 
 fn others(client: Client, kind: Kind) -> BoxStream<'static, Told> {
     let watched = watcher(Api::<Arrival>::all_with(client, &kind), config());
-    stream(watched, kind, |arrival| (None, arrival.object))
+    let mut known = Known::default();
+    let news = watched.filter(move |event| ready(known.is_news(event)));
+    stream(news, kind, |arrival| (None, arrival.object()))
+}
+
+/// What the objects said last, by hashes: most events of nodes are heartbeats, which say nothing new.
+#[derive(Default)]
+struct Known(HashMap<u64, u64>);
+
+impl Known {
+    fn is_news(&mut self, event: &watcher::Result<watcher::Event<Arrival>>) -> bool {
+        match event {
+            Ok(watcher::Event::Apply(object)) => {
+                let fingerprint = object.fingerprint();
+                self.0.insert(name_hash(object), fingerprint) != Some(fingerprint)
+            }
+            Ok(watcher::Event::InitApply(object)) => {
+                self.0.insert(name_hash(object), object.fingerprint());
+                true
+            }
+            Ok(watcher::Event::Delete(object)) => {
+                self.0.remove(&name_hash(object));
+                true
+            }
+            Ok(watcher::Event::Init) => {
+                self.0.clear();
+                true
+            }
+            Ok(watcher::Event::InitDone) | Err(_) => true,
+        }
+    }
+}
+
+fn name_hash(object: &Arrival) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (&object.meta().namespace, &object.meta().name).hash(&mut hasher);
+    hasher.finish()
 }
 
 fn config() -> Config {
@@ -106,5 +145,33 @@ impl Iterator for ShortBackoff {
 impl Backoff for ShortBackoff {
     fn reset(&mut self) {
         self.0.reset();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn node(name: &str, pool: &str) -> Arrival {
+        serde_json::from_value(json!({"metadata": {"name": name, "labels": {"pool": pool}}})).unwrap()
+    }
+
+    #[test]
+    fn only_what_an_object_did_not_say_last_is_news() {
+        let mut known = Known::default();
+        let mut is_news = |event| known.is_news(&Ok(event));
+        assert!(is_news(watcher::Event::Init));
+        assert!(is_news(watcher::Event::InitApply(node("a", "x"))));
+        assert!(is_news(watcher::Event::InitDone));
+        assert!(!is_news(watcher::Event::Apply(node("a", "x"))), "a heartbeat");
+        assert!(is_news(watcher::Event::Apply(node("b", "x"))), "another node");
+        assert!(is_news(watcher::Event::Apply(node("a", "y"))), "another label");
+        assert!(is_news(watcher::Event::Apply(node("a", "x"))), "and back");
+        assert!(is_news(watcher::Event::Delete(node("a", "x"))));
+        assert!(is_news(watcher::Event::Apply(node("a", "x"))), "the same node joins again");
+        assert!(is_news(watcher::Event::Init));
+        assert!(is_news(watcher::Event::InitApply(node("a", "x"))), "a new list is complete in itself");
     }
 }

@@ -249,7 +249,8 @@ fn spark_container_of(kubelet: &Value) -> &Value {
 }
 
 fn swap_of(node: &Value) -> u64 {
-    node["status"]["nodeInfo"]["swap"]["capacity"].as_u64().unwrap()
+    // The kubelet says nothing of swap that is not there.
+    node["status"]["nodeInfo"]["swap"]["capacity"].as_u64().unwrap_or(0)
 }
 
 fn spec(pod: &Value) -> &Value {

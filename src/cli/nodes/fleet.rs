@@ -7,7 +7,7 @@ use anyhow::anyhow;
 use futures_util::StreamExt;
 use kube::api::ListParams;
 use kube::core::{Selector, SelectorExt};
-use kube::{Api, Client};
+use kube::{Api, Client, Resource};
 
 use super::executors::RunningExecutor;
 use super::readiness::Kubelet;
@@ -128,12 +128,11 @@ impl Fleet {
         };
         let mut nodes = Vec::with_capacity(arrivals.len());
         for arrival in arrivals {
-            match Object::read(Kind::Node, &arrival.object) {
+            match Object::read(Kind::Node, &arrival.object()) {
                 Ok(Object::Node(node)) => nodes.push(node),
                 Ok(_) => {}
                 Err(problems) => {
-                    let name = arrival.object.pointer("/metadata/name").and_then(|name| name.as_str());
-                    let name = name.unwrap_or_default();
+                    let name = arrival.meta().name.as_deref().unwrap_or_default();
                     self.problems.extend(problems.iter().map(|problem| format!("node/{name}: {problem}")));
                 }
             }
