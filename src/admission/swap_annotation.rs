@@ -34,7 +34,8 @@ pub fn read(backend: Backend, pod: &Pod<'_>, container: &str) -> Option<u64> {
     }
 }
 
-fn keys(backend: Backend, container: &str) -> Vec<String> {
+/// The keys of these annotations for a container.
+pub fn keys(backend: Backend, container: &str) -> Vec<String> {
     match backend {
         Backend::Kubelet => Vec::new(),
         Backend::CrioAnnotation => {

@@ -10,6 +10,7 @@ use crate::admission::executor::{HEAP_ENV, JAVA_OPT_PREFIX, recognise};
 use crate::admission::operation::NewToleration;
 use crate::admission::plan_annotation::{FoundPlan, PLAN_ANNOTATION};
 use crate::admission::pod::Pod;
+use crate::admission::swap_annotation;
 use crate::sizing::class::{Backend, SwapClass};
 use crate::sizing::spark_memory::MIB;
 use crate::sizing::state::State;
@@ -50,11 +51,7 @@ fn spark_container(pod: &Value) -> Option<usize> {
 fn take_back_annotations(pod: &mut Value, container: &str) {
     let name = pod.pointer(container).map_or("", |container| text(container, "name")).to_owned();
     let Some(annotations) = object(pod, "/metadata/annotations") else { return };
-    for key in [
-        format!("unified-cgroup.crio.io/{name}"),
-        format!("io.kubernetes.cri-o.UnifiedCgroup.{name}"),
-        format!("memory.swap.max.memory-qos.nri.io/{name}"),
-    ] {
+    for key in Backend::ALL.iter().flat_map(|via| swap_annotation::keys(*via, &name)) {
         annotations.remove(&key);
     }
 }

@@ -17,18 +17,16 @@ use std::io::{Read, Write};
 
 use anyhow::ensure;
 use clap::{ArgGroup, Args, ValueEnum};
-use serde::Serialize;
 use serde_json::Value;
 
 use super::pod_flags::PodFlags;
 use super::pod_input::{Input, Subject};
 use super::state_source::{KnownState, NODES_MANUAL, STATE_MANUAL, StateFlags};
-use super::{block_on, write_all};
+use super::{block_on, json, names, write_all, yaml};
 use crate::admission::decision::{Decision, decide};
 use crate::admission::pod::Pod;
 use crate::admission::review;
 use crate::sizing::state::State;
-use cluster_pods::pod_name;
 use object::DecisionObject;
 use recorded::Now;
 
@@ -45,7 +43,7 @@ use recorded::Now;
 )]
 pub struct ExplainArgs {
     /// Pod of the cluster: NAME or pod/NAME, in --namespace or that of the kubeconfig's context; repeatable
-    #[arg(value_name = "POD", value_parser = pod_name, conflicts_with_all = ["file", "conf", "properties_file"])]
+    #[arg(value_name = "POD", value_parser = names::pod, conflicts_with_all = ["file", "conf", "properties_file"])]
     pod: Vec<String>,
     #[command(flatten)]
     pods: PodFlags,
@@ -197,8 +195,8 @@ fn show(input: &Input, state: &State, notes: &[String], output: Output) -> anyho
             Output::Json if input.is_list => serde_json::to_string_pretty(&object)?,
             Output::Json => json(&object)?,
             // An item of a list; items one after the other are a list.
-            Output::Yaml if input.is_list => serde_saphyr::to_string(&[object])?,
-            Output::Yaml => serde_saphyr::to_string(&object)?,
+            Output::Yaml if input.is_list => yaml(&[object])?,
+            Output::Yaml => yaml(&object)?,
             Output::Patch => json(&decision.operations)?,
         });
     }
@@ -208,8 +206,4 @@ fn show(input: &Input, state: &State, notes: &[String], output: Output) -> anyho
         Output::Yaml if shown.is_empty() => "[]\n".to_owned(),
         Output::Json | Output::Yaml | Output::Patch => shown.concat(),
     })
-}
-
-fn json(value: &impl Serialize) -> anyhow::Result<String> {
-    Ok(serde_json::to_string_pretty(value)? + "\n")
 }

@@ -9,9 +9,9 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
-use super::{Failure, print};
+use super::{Failure, names, print};
 use crate::cluster::api::definition::definition;
-use target::{DEFAULT_NAME, Target, parse_dns_name, parse_label};
+use target::{DEFAULT_NAME, Target, parse_dns_name};
 
 /// Print the objects to install, ready for `kubectl apply -f -`.
 ///
@@ -38,7 +38,7 @@ pub struct Manifests {
     name: String,
     /// The namespace of spark-swap itself: it has to exist, its ServiceAccount lives there, and the webhook never acts on
     /// it [default: the namespace of --service, else spark-swap]
-    #[arg(long, value_parser = parse_label)]
+    #[arg(long, value_parser = names::namespace)]
     namespace: Option<String>,
     /// The format. json: one object, or a List of several
     #[arg(short, long, value_enum, default_value_t = Output::Yaml)]

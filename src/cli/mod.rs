@@ -1,4 +1,4 @@
-//! The command line: one file per command. The `--help` texts are the manual.
+//! The command line: a module per command, and what they share. The `--help` texts are the manual.
 
 pub mod as_received;
 pub mod certs;
@@ -11,6 +11,7 @@ pub mod files;
 pub mod java_properties;
 pub mod live_pod;
 pub mod manifests;
+pub mod names;
 pub mod node_flag;
 pub mod nodes;
 pub mod plan;
@@ -34,6 +35,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use serde::Serialize;
 
 /// Turns Kubernetes node swap into memory for Spark executors.
 ///
@@ -128,6 +130,22 @@ impl Failure {
 /// Those of the future.
 pub fn block_on<T>(future: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(future)
+}
+
+/// An object for programs, as `-o json` shows it.
+///
+/// # Errors
+/// The object cannot be written as JSON.
+pub fn json(object: &impl Serialize) -> anyhow::Result<String> {
+    Ok(serde_json::to_string_pretty(object)? + "\n")
+}
+
+/// The same as `-o yaml` shows it.
+///
+/// # Errors
+/// The object cannot be written as YAML.
+pub fn yaml(object: &impl Serialize) -> anyhow::Result<String> {
+    Ok(serde_saphyr::to_string(object)?)
 }
 
 /// Writes to stdout. A reader that has seen enough (`| head`) is not an error.

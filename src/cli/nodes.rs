@@ -16,7 +16,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use kube::core::Selector;
 
-use super::{Failure, block_on, print, selector};
+use super::{Failure, block_on, json, names, print, selector, yaml};
 use crate::cluster::connection::ClusterFlags;
 use fleet::{Fleet, NodeFacts, Questions, Which};
 use object::NodeObject;
@@ -31,8 +31,8 @@ use table::Row;
 #[derive(Args, Debug)]
 #[command(after_long_help = manual::manual())]
 pub struct NodesArgs {
-    /// Only these nodes [default: all]
-    #[arg(value_name = "NODE", conflicts_with = "selector")]
+    /// Only these nodes: NAME or node/NAME [default: all]
+    #[arg(value_name = "NODE", value_parser = names::node, conflicts_with = "selector")]
     names: Vec<String>,
     /// Only nodes with matching labels, as for kubectl: pool=spark,disk in (nvme,ssd),!gpu
     #[arg(short = 'l', long, value_name = "SELECTOR", value_parser = selector::parse)]
@@ -135,8 +135,8 @@ impl NodesArgs {
             Some(Output::Json | Output::Yaml) => {
                 let objects: Vec<NodeObject<'_>> = rows.iter().map(NodeObject::new).collect();
                 report.out = match self.output {
-                    Some(Output::Yaml) => serde_saphyr::to_string(&objects)?,
-                    _ => serde_json::to_string_pretty(&objects)? + "\n",
+                    Some(Output::Yaml) => yaml(&objects)?,
+                    _ => json(&objects)?,
                 };
             }
             None | Some(Output::Wide) if rows.is_empty() => {

@@ -25,9 +25,9 @@ use super::pod_flags::{ConfFlag, PodFlags};
 use super::pod_input::{Input, Subject};
 use super::progress::Progress;
 use super::state_source::{KnownState, NODES_MANUAL, STATE_MANUAL, StateFlags};
-use super::{block_on, write_all};
+use super::{block_on, json, write_all, yaml};
 use crate::admission::spark_labels::MEMORY;
-use crate::cluster::allocatable::{self, Allocatable};
+use crate::cluster::allocatable::Allocatable;
 use crate::cluster::connection::Cluster;
 use crate::cluster::snapshot;
 use object::ReportObject;
@@ -76,15 +76,14 @@ pub struct PlanArgs {
     /// Draw the plots into this file (SVG) instead of the terminal
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
-    /// table or wide for people, json or yaml for programs
-    #[arg(short, long, value_enum, default_value_t = Output::Table)]
-    output: Output,
+    /// wide for more columns; json or yaml for programs
+    #[arg(short, long, value_enum)]
+    output: Option<Output>,
 }
 
 /// How the plan is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Output {
-    Table,
     Wide,
     Json,
     Yaml,
@@ -110,8 +109,8 @@ The second has a line for each kind of node, full of these executors and of noth
 The plot shows AFTER for other sizes of swap on the most common kind of node. It is drawn for up to three groups; where \
 there are more, for the largest. -o wide adds columns.
 
-A running executor counts as it was received: without spec.nodeName, and without the plan that it may carry. Those of \
-the cluster that have ended do not count. A class that only audits or is rolled out in part is shown as if it were not.
+The executors of the cluster are those of all namespaces, or of --namespace, that have not ended. One that runs counts \
+as it was received: without spec.nodeName, and without the plan that it may carry. A class that only audits or is rolled out in part is shown as if it were not.
 
 Output for programs (-o json, -o yaml): sizes are bytes. Members are only ever added:
   executors   [{number, pod: {from, namespace, name}, pods, class, reason, bound,
@@ -169,10 +168,10 @@ pub fn run(args: &PlanArgs, stdin: impl Read, out: &mut impl Write) -> anyhow::R
     }
     let with_plots = args.svg.is_none();
     let shown = match args.output {
-        Output::Table => text::report(&report, false, with_plots),
-        Output::Wide => text::report(&report, true, with_plots),
-        Output::Json => serde_json::to_string_pretty(&ReportObject::new(&report))? + "\n",
-        Output::Yaml => serde_saphyr::to_string(&ReportObject::new(&report))?,
+        None => text::report(&report, false, with_plots),
+        Some(Output::Wide) => text::report(&report, true, with_plots),
+        Some(Output::Json) => json(&ReportObject::new(&report))?,
+        Some(Output::Yaml) => yaml(&ReportObject::new(&report))?,
     };
     write_all(out, &shown)
 }
@@ -184,12 +183,6 @@ impl PlanArgs {
         let state = self.state.clone().with_node(self.described_node());
         let cluster = state.cluster().await?;
         let mut known = state.read(cluster.as_ref()).await?;
-        if let Some(cluster) = &cluster {
-            let of_cluster = allocatable::list(&cluster.client).await?;
-            for (name, allocatable) in of_cluster {
-                known.allocatable.entry(name).or_insert(allocatable);
-            }
-        }
         ensure!(
             !known.parts.nodes.is_empty(),
             "no nodes to plan for: describe one with --node-memory and --node-swap, or give --state with Nodes in it{OR_CLUSTER}"
@@ -225,9 +218,8 @@ impl PlanArgs {
         notes: &mut Vec<String>,
     ) -> anyhow::Result<Vec<Subject>> {
         let namespace = self.pods.namespace();
-        let pods = snapshot::executor_pods(&cluster.client, namespace);
-        let mut pods = Progress::new("reading the executors").show(pods).await?;
-        pods.retain(|pod| !matches!(phase(pod), "Succeeded" | "Failed"));
+        let pods = snapshot::running_executors(&cluster.client, namespace);
+        let pods = Progress::new("reading the executors").show(pods).await?;
         if pods.is_empty() {
             let place = namespace.map_or_else(String::new, |name| format!(" in namespace {name}"));
             notes.push(format!("No executors run{place}; describe one with --executor-memory or --conf."));
@@ -265,10 +257,6 @@ fn svg(report: &Report) -> anyhow::Result<String> {
         Some(Titled { title: text::title(entry), curve })
     });
     svg_plot::draw(&curves.collect::<Vec<_>>())
-}
-
-fn phase(pod: &Value) -> &str {
-    pod.pointer("/status/phase").and_then(Value::as_str).unwrap_or_default()
 }
 
 /// Takes out what is of no use here and much of a pod's size.

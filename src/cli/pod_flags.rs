@@ -8,6 +8,7 @@ use anyhow::{anyhow, bail, ensure};
 use clap::Args;
 
 use super::executor_pod::executor_pod;
+use super::names;
 use super::pod_input::Input;
 use super::spark_conf::SparkConf;
 use crate::cluster::state_files::MAX_FILE_BYTES;
@@ -24,8 +25,8 @@ pub struct PodFlags {
     /// Spark conf from a file such as spark-defaults.conf; --conf wins over it
     #[arg(long, value_name = "FILE", alias = "conf-file")]
     properties_file: Option<PathBuf>,
-    /// The namespace [default: the review's or the pod's own, else default]
-    #[arg(short, long, value_name = "NAME")]
+    /// The namespace, also in place of the one that a pod or review in a file says [default: that one, else default]
+    #[arg(short, long, value_name = "NAME", value_parser = names::namespace)]
     namespace: Option<String>,
 }
 

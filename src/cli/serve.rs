@@ -89,10 +89,7 @@ pub struct Serve {
     #[arg(long, value_name = "NAME", value_delimiter = ',', env = "SPARK_SWAP_ALLOW_RUNTIME_CLASS")]
     allow_runtime_class: Vec<String>,
     /// A taint key that never rules out a node (KEY, PREFIX* or *SUFFIX), besides the built-in ones; repeatable
-    #[arg(
-        long, value_name = "KEY", value_delimiter = ',', value_parser = taint_pattern,
-        env = "SPARK_SWAP_TRANSIENT_TAINT"
-    )]
+    #[arg(long, value_name = "KEY", value_delimiter = ',', env = "SPARK_SWAP_TRANSIENT_TAINT")]
     transient_taint: Vec<TaintPattern>,
     /// How long to serve on after SIGTERM, so that endpoints and pooled connections move on
     #[arg(
@@ -339,10 +336,6 @@ fn count_signals(count: watch::Sender<u8>) -> Result<impl Future<Output = ()>, F
             count.send_modify(|signals| *signals = signals.saturating_add(1));
         }
     })
-}
-
-fn taint_pattern(text: &str) -> Result<TaintPattern, String> {
-    TaintPattern::new(text).ok_or_else(|| "expected KEY, PREFIX* or *SUFFIX".to_owned())
 }
 
 fn at_least_one(text: &str) -> Result<usize, String> {

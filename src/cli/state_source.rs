@@ -8,6 +8,7 @@ use clap::Args;
 
 use super::node_flag::{self, NodeFlag};
 use super::progress::Progress;
+use super::sentences::listed;
 use crate::cluster::allocatable::{AllocatableByNode, note_document};
 use crate::cluster::connection::{Cluster, ClusterFlags, NO_CLUSTER};
 use crate::cluster::{snapshot, state_files};
@@ -30,7 +31,7 @@ pub struct StateFlags {
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     allow_runtime_class: Vec<String>,
     /// A taint key that never rules out a node (KEY, PREFIX* or *SUFFIX), as for serve; repeatable
-    #[arg(long, value_name = "KEY", value_delimiter = ',', value_parser = taint_pattern)]
+    #[arg(long, value_name = "KEY", value_delimiter = ',')]
     transient_taint: Vec<TaintPattern>,
     #[command(flatten)]
     cluster: ClusterFlags,
@@ -63,15 +64,13 @@ asks no cluster ever. Without a cluster, --state and --node: the built-in class 
 ";
 
 const OFFLINE: &str = "with --offline no cluster is asked";
-/// More replaced objects than this are counted, not listed.
-const LISTED_OBJECTS: usize = 5;
 
 /// The state that a command decides from.
 #[derive(Debug, Default)]
 pub struct KnownState {
     /// What decisions read.
     pub parts: StateParts,
-    /// `status.allocatable` of the nodes of files and flags.
+    /// `status.allocatable` of the nodes.
     pub allocatable: AllocatableByNode,
     /// Which cluster it is from, what replaces its objects, and what is wrong with them; empty for files and flags alone.
     pub notes: Vec<String>,
@@ -121,6 +120,9 @@ impl StateFlags {
         let live = live.map_err(|error| anyhow!("{cluster}: {error:#}; {OFFLINE}"))?;
         node_flag::check_default_names(&self.node, &live.parts.nodes).map_err(anyhow::Error::msg)?;
         let replaced = lay_over(live.parts, parts);
+        for (name, of_cluster) in live.allocatable {
+            allocatable.entry(name).or_insert(of_cluster);
+        }
         notes.push(format!("The state is that of {cluster}."));
         if !replaced.is_empty() {
             notes.push(format!("--state and --node replace what the cluster has: {}.", listed(&replaced)));
@@ -170,18 +172,6 @@ fn add_missing<T>(
     }
 }
 
-fn listed(objects: &[String]) -> String {
-    let shown: Vec<&str> = objects.iter().take(LISTED_OBJECTS).map(String::as_str).collect();
-    match objects.len().saturating_sub(LISTED_OBJECTS) {
-        0 => shown.join(", "),
-        more => format!("{} and {more} more", shown.join(", ")),
-    }
-}
-
-fn taint_pattern(text: &str) -> Result<TaintPattern, String> {
-    TaintPattern::new(text).ok_or_else(|| "write a taint key, PREFIX* or *SUFFIX".to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -211,11 +201,5 @@ mod tests {
             known.namespaces.iter().map(|one| (one.name.as_str(), one.labels["from"].as_str())).collect();
         assert_eq!(from, [("b", "file"), ("c", "file"), ("a", "cluster")]);
         assert_eq!(replaced, ["Namespace b", "LimitRange b/limits"]);
-    }
-
-    #[test]
-    fn many_objects_are_counted() {
-        let objects: Vec<String> = (1..=7).map(|number| format!("Node {number}")).collect();
-        assert_eq!(listed(&objects), "Node 1, Node 2, Node 3, Node 4, Node 5 and 2 more");
     }
 }

@@ -3,15 +3,8 @@
 
 use std::collections::HashMap;
 
-use anyhow::anyhow;
-use kube::Client;
-use kube::api::{Api, ApiResource, GroupVersionKind};
-use kube::core::{NotUsed, Object};
-use serde::Deserialize;
 use serde_json::Value;
 
-use super::connection::cause;
-use super::snapshot::list_all;
 use crate::sizing::field_values::quantity;
 use crate::sizing::quantity::Quantity;
 
@@ -28,29 +21,6 @@ pub struct Allocatable {
 
 /// By the node's name.
 pub type AllocatableByNode = HashMap<String, Allocatable>;
-
-/// Of every node of a cluster.
-///
-/// # Errors
-/// The API server cannot be reached, or the user may not list nodes.
-pub async fn list(client: &Client) -> anyhow::Result<AllocatableByNode> {
-    let resource = ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk("", "v1", "Node"), "nodes");
-    let nodes: Api<Object<NotUsed, Status>> = Api::all_with(client.clone(), &resource);
-    let nodes = list_all(&nodes, None).await.map_err(|error| anyhow!("listing nodes: {}", cause(&error)))?;
-    let read = |node: Object<NotUsed, Status>| {
-        let Status { allocatable, capacity } = node.status.unwrap_or_default();
-        (node.metadata.name.unwrap_or_default(), Allocatable::of(&allocatable, &capacity))
-    };
-    Ok(nodes.into_iter().map(read).collect())
-}
-
-/// Of a Node's status what is read; the rest, images above all, is not kept.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
-struct Status {
-    allocatable: Value,
-    capacity: Value,
-}
 
 /// Notes the nodes of a document that holds an object or a list of objects. What cannot be read is not known.
 pub fn note_document(document: &Value, nodes: &mut AllocatableByNode) {
@@ -80,7 +50,7 @@ impl Allocatable {
     }
 
     /// Capacity stands in for cpu and pods that are missing: it is no less.
-    fn of(allocatable: &Value, capacity: &Value) -> Self {
+    pub fn of(allocatable: &Value, capacity: &Value) -> Self {
         let amount = |list: &Value, name| list.get(name).and_then(|value| quantity(value).ok());
         let or_capacity = |name| amount(allocatable, name).or_else(|| amount(capacity, name));
         Self {

@@ -11,6 +11,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
+use super::allocatable::Allocatable;
 use super::objects::Kind;
 
 /// A Node, Namespace, LimitRange or ResourceQuota with what decisions read of it, not understood yet: a thousand times a
@@ -21,8 +22,9 @@ pub struct Arrival {
     metadata: ObjectMeta,
     labels: Text,
     spec: Text,
-    memory: Text,
+    capacity: Capacity,
     swap: Text,
+    allocatable: Text,
 }
 
 /// The text of a member; `None` where it is absent or null. Any shape passes: a single odd object must not stop a list.
@@ -49,12 +51,15 @@ struct Metadata {
 #[serde(rename_all = "camelCase")]
 struct Status {
     capacity: Option<Capacity>,
+    allocatable: Text,
     node_info: Option<NodeInfo>,
 }
 
-#[derive(Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 struct Capacity {
     memory: Text,
+    cpu: Text,
+    pods: Text,
 }
 
 #[derive(Deserialize)]
@@ -65,23 +70,28 @@ struct NodeInfo {
 impl Arrival {
     /// The object as [`super::objects::Object::read`] wants it.
     pub fn object(&self) -> Value {
-        let value = |text: &Text| {
-            // A text that was decoded is JSON.
-            text.as_ref().and_then(|text| serde_json::from_str(text.get()).ok()).unwrap_or(Value::Null)
-        };
         json!({
             "metadata": {
                 "name": self.metadata.name, "namespace": self.metadata.namespace, "labels": value(&self.labels),
             },
             "spec": value(&self.spec),
-            "status": {"capacity": {"memory": value(&self.memory)}, "nodeInfo": {"swap": value(&self.swap)}},
+            "status": {
+                "capacity": {"memory": value(&self.capacity.memory)},
+                "nodeInfo": {"swap": value(&self.swap)},
+            },
         })
+    }
+
+    /// What a Node has for pods. No decision reads it, so it is no part of the object.
+    pub fn allocatable(&self) -> Allocatable {
+        let capacity = json!({"cpu": value(&self.capacity.cpu), "pods": value(&self.capacity.pods)});
+        Allocatable::of(&value(&self.allocatable), &capacity)
     }
 
     /// Differs where [`Self::object`] differs. The API server writes the same object with the same text.
     pub fn fingerprint(&self) -> u64 {
         let mut hasher = DefaultHasher::new();
-        for text in [&self.labels, &self.spec, &self.memory, &self.swap] {
+        for text in [&self.labels, &self.spec, &self.capacity.memory, &self.swap] {
             text.as_deref().map(RawValue::get).hash(&mut hasher);
         }
         hasher.finish()
@@ -92,12 +102,17 @@ impl<'de> Deserialize<'de> for Arrival {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let Wire { metadata, spec, status } = Wire::deserialize(deserializer)?;
         let Metadata { name, namespace, labels, resource_version } = metadata;
-        let (capacity, node_info) = status.map_or((None, None), |status| (status.capacity, status.node_info));
+        let (capacity, allocatable, node_info) = status
+            .map_or((None, None, None), |status| (status.capacity, status.allocatable, status.node_info));
+        let (capacity, swap) = (capacity.unwrap_or_default(), node_info.and_then(|info| info.swap));
         let metadata = ObjectMeta { name, namespace, resource_version, ..ObjectMeta::default() };
-        let (memory, swap) =
-            (capacity.and_then(|capacity| capacity.memory), node_info.and_then(|info| info.swap));
-        Ok(Self { metadata, labels, spec, memory, swap })
+        Ok(Self { metadata, labels, spec, capacity, swap, allocatable })
     }
+}
+
+fn value(text: &Text) -> Value {
+    // A text that was decoded is JSON.
+    text.as_ref().and_then(|text| serde_json::from_str(text.get()).ok()).unwrap_or(Value::Null)
 }
 
 /// The kind is known to the list or watch that the object is from.
@@ -146,7 +161,7 @@ mod tests {
             },
             "spec": {"taints": [{"key": "t", "effect": "NoSchedule"}]},
             "status": {
-                "capacity": {"memory": "64Gi", "cpu": "8"}, "images": [{"names": ["i"], "sizeBytes": 1}],
+                "capacity": {"memory": "64Gi", "cpu": "8"}, "allocatable": {"memory": "60Gi"}, "images": [{"names": ["i"], "sizeBytes": 1}],
                 "conditions": [{"type": "Ready"}], "nodeInfo": {"swap": {"capacity": 1024}, "bootID": "b"},
             },
         });
@@ -160,6 +175,8 @@ mod tests {
                 "status": {"capacity": {"memory": "64Gi"}, "nodeInfo": {"swap": {"capacity": 1024}}},
             })
         );
+        let for_pods = Allocatable { memory: Some(60 << 30), cpu_millis: Some(8000), pods: None };
+        assert_eq!(arrival.allocatable(), for_pods);
         let read = |object| format!("{:?}", Object::read(Kind::Node, object).unwrap());
         assert_eq!(read(&arrival.object()), read(&node));
 

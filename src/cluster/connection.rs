@@ -5,12 +5,14 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use std::{env, fmt, io};
 
-use anyhow::{anyhow, bail};
+use anyhow::{anyhow, bail, ensure};
 use clap::Args;
 use http::{HeaderValue, header};
 use kube::client::AuthError;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
+
+use super::watches::WATCH_SECONDS;
 
 /// The flags by which a command is told its cluster, as kubectl has them.
 #[derive(Args, Clone, Debug, Default)]
@@ -39,6 +41,10 @@ pub struct Cluster {
 /// A command that waits longer than this for an answer has lost its API server.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// What a server's watch has for an answer: a bit longer than one that has nothing to tell lasts. A request that was sent
+/// over a connection which died in silence would wait for as long as the kernel sends it again.
+const WATCH_ANSWER_TIMEOUT: Duration =
+    Duration::from_secs(1).saturating_mul(WATCH_SECONDS.saturating_add(30));
 
 /// Who asks: audit logs show it, and it is the manager of the fields that are written.
 const USER_AGENT: &str = concat!("spark-swap/", env!("CARGO_PKG_VERSION"));
@@ -61,10 +67,8 @@ impl ClusterFlags {
         let Some(found) = self.find(env::home_dir().map(|home| home.join(".kube/config"))).await? else {
             return Ok(None);
         };
-        let Found { mut config, context } = found;
-        config.connect_timeout = Some(CONNECT_TIMEOUT);
-        config.read_timeout = Some(ANSWER_TIMEOUT);
-        config.reset_reader_on_write = true;
+        let Found { config, context } = found;
+        let config = waiting_for(ANSWER_TIMEOUT, config);
         let server = config.cluster_url.to_string().trim_end_matches('/').to_owned();
         let namespace = config.default_namespace.clone();
         Ok(Some(Cluster { client: client(config)?, server, context, namespace }))
@@ -76,7 +80,8 @@ impl ClusterFlags {
     /// # Errors
     /// A kubeconfig that cannot be read or lacks what the flags name.
     pub async fn of_server(&self) -> anyhow::Result<Option<Config>> {
-        Ok(self.find(None).await?.map(|found| found.config))
+        let found = self.find(None).await?;
+        Ok(found.map(|found| waiting_for(WATCH_ANSWER_TIMEOUT, found.config)))
     }
 
     /// A client for the cluster of [`Self::of_command`].
@@ -96,6 +101,13 @@ impl ClusterFlags {
             None => kubeconfig_of_user(fallback)?,
         };
         let context = self.context.clone();
+        if let (Some(path), Some(found), None) = (&self.kubeconfig, &kubeconfig, &context) {
+            ensure!(
+                has_context(found),
+                "--kubeconfig {}: has no current-context; name a context of it with --context",
+                path.display()
+            );
+        }
         let Some(kubeconfig) = kubeconfig.filter(|found| context.is_some() || has_context(found)) else {
             return match context {
                 Some(context) => bail!(
@@ -109,6 +121,14 @@ impl ClusterFlags {
         let config = Config::from_custom_kubeconfig(kubeconfig, &options).await;
         Ok(Some(Found { config: config.map_err(|error| anyhow!("kubeconfig: {error}"))?, context }))
     }
+}
+
+/// Gives up when no answer comes in this time, counted from when the request was sent.
+fn waiting_for(answer: Duration, mut config: Config) -> Config {
+    config.connect_timeout = Some(CONNECT_TIMEOUT);
+    config.read_timeout = Some(answer);
+    config.reset_reader_on_write = true;
+    config
 }
 
 /// What somebody is told who names no cluster where one is needed.
@@ -193,4 +213,45 @@ fn service_account() -> anyhow::Result<Option<Config>> {
         return Ok(None);
     }
     Ok(Some(Config::incluster().map_err(|error| anyhow!("service account: {error}"))?))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use tempfile::TempDir;
+
+    use super::*;
+
+    fn flags(directory: &TempDir, kubeconfig: &str) -> ClusterFlags {
+        let path = directory.path().join("kubeconfig");
+        fs::write(&path, kubeconfig).unwrap();
+        ClusterFlags { kubeconfig: Some(path), context: None }
+    }
+
+    const CONTEXTS: &str = "{apiVersion: v1, kind: Config, clusters: [{name: a, cluster: {server: 'http://127.0.0.1:1'}}], \
+                            contexts: [{name: a, context: {cluster: a, user: a}}], users: [{name: a, user: {}}]";
+
+    #[tokio::test]
+    async fn a_kubeconfig_that_is_named_and_says_no_cluster_is_not_passed_over() {
+        let directory = TempDir::new().unwrap();
+        let flags = flags(&directory, &format!("{CONTEXTS}}}"));
+        for problem in [flags.of_server().await.err(), flags.of_command().await.err()] {
+            let problem = problem.unwrap().to_string();
+            assert!(
+                problem.ends_with("has no current-context; name a context of it with --context"),
+                "{problem}"
+            );
+        }
+        let named = ClusterFlags { context: Some("a".to_owned()), ..flags };
+        assert_eq!(named.of_command().await.unwrap().unwrap().context.as_deref(), Some("a"));
+    }
+
+    #[tokio::test]
+    async fn a_server_gives_up_on_an_answer_only_after_a_watch_that_has_nothing_to_tell() {
+        let directory = TempDir::new().unwrap();
+        let flags = flags(&directory, &format!("{CONTEXTS}, current-context: a}}"));
+        let timeout = flags.of_server().await.unwrap().unwrap().read_timeout;
+        assert!(timeout > Some(Duration::from_secs(WATCH_SECONDS.into())), "{timeout:?}");
+    }
 }

@@ -1,7 +1,9 @@
 //! The objects of a cluster as watches bring them, and the state they make up. Pure: it is told what arrived, and says
 //! whether anything that decisions read has changed, so that a node's heartbeat costs nothing.
 
-use std::collections::{BTreeMap, HashMap};
+mod collection;
+
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::objects::{Identity, Kind, Object};
@@ -11,6 +13,7 @@ use crate::sizing::labels::SharedTexts;
 use crate::sizing::limit_range::LimitRange;
 use crate::sizing::nodes::{Node, NodeIndex};
 use crate::sizing::state::{CLASS_LABEL, Namespace, ResourceQuota, Settings, State, StateParts};
+use collection::{Collection, Key, Listing};
 
 /// What is known of a cluster.
 #[derive(Debug, Default)]
@@ -22,6 +25,8 @@ pub struct LiveState {
     limit_ranges: Collection<LimitRange>,
     quotas: Collection<ResourceQuota>,
     problems: HashMap<Identity, Vec<Problem>>,
+    /// Of those, which a list in progress has not brought yet.
+    unconfirmed: HashSet<Identity>,
     texts: SharedTexts,
 }
 
@@ -57,11 +62,17 @@ impl LiveState {
     pub fn take(&mut self, kind: Kind, event: Event) -> Effect {
         match event {
             Event::ListBegins => {
-                self.problems.retain(|identity, _| identity.kind != kind);
+                let known = self.problems.keys().filter(|identity| identity.kind == kind);
+                self.unconfirmed.extend(known.cloned());
                 self.collection(kind).begin();
                 Effect::None
             }
-            Event::ListEnds => self.collection(kind).end(),
+            Event::ListEnds => {
+                for gone in self.unconfirmed.extract_if(|identity| identity.kind == kind) {
+                    self.problems.remove(&gone);
+                }
+                self.collection(kind).end()
+            }
             Event::Deleted(identity) => {
                 self.problems.remove(&identity);
                 self.collection(kind).remove(&key(identity))
@@ -72,6 +83,7 @@ impl LiveState {
             }
             // The last good version stays in force.
             Event::Applied(identity, Err(problems)) => {
+                self.unconfirmed.remove(&identity);
                 self.problems.insert(identity.clone(), problems);
                 self.collection(kind).keep(&key(identity));
                 Effect::None
@@ -156,85 +168,8 @@ impl LiveState {
     }
 }
 
-/// Namespace and name.
-type Key = (Option<String>, String);
-
 fn key(identity: Identity) -> Key {
     (identity.namespace, identity.name)
-}
-
-/// The objects of one kind.
-#[derive(Debug)]
-struct Collection<T> {
-    objects: BTreeMap<Key, T>,
-    /// What a list in progress brought.
-    listed: Option<BTreeMap<Key, T>>,
-    is_synced: bool,
-}
-
-impl<T> Default for Collection<T> {
-    fn default() -> Self {
-        Self { objects: BTreeMap::new(), listed: None, is_synced: false }
-    }
-}
-
-impl<T: PartialEq> Collection<T> {
-    /// The object is known, and `is_same`, outside of lists.
-    fn has(&self, key: &Key, is_same: impl FnOnce(&T) -> bool) -> bool {
-        self.listed.is_none() && self.objects.get(key).is_some_and(is_same)
-    }
-
-    fn put(&mut self, key: Key, object: T) -> Effect {
-        if let Some(listed) = &mut self.listed {
-            listed.insert(key, object);
-            return Effect::None;
-        }
-        if self.objects.get(&key) == Some(&object) {
-            return Effect::None;
-        }
-        self.objects.insert(key, object);
-        Effect::Changed
-    }
-}
-
-/// What is the same for the objects of every kind.
-trait Listing {
-    fn begin(&mut self);
-    fn end(&mut self) -> Effect;
-    fn remove(&mut self, key: &Key) -> Effect;
-    /// The object is in the list, in a version that cannot be used.
-    fn keep(&mut self, key: &Key);
-}
-
-impl<T: PartialEq + Clone> Listing for Collection<T> {
-    fn begin(&mut self) {
-        self.listed = Some(BTreeMap::new());
-    }
-
-    fn end(&mut self) -> Effect {
-        let Some(listed) = self.listed.take() else { return Effect::None };
-        let is_first = !self.is_synced;
-        self.is_synced = true;
-        if !is_first && listed == self.objects {
-            return Effect::None;
-        }
-        self.objects = listed;
-        Effect::Changed
-    }
-
-    fn remove(&mut self, key: &Key) -> Effect {
-        if let Some(listed) = &mut self.listed {
-            listed.remove(key);
-            return Effect::None;
-        }
-        if self.objects.remove(key).is_some() { Effect::Changed } else { Effect::None }
-    }
-
-    fn keep(&mut self, key: &Key) {
-        if let (Some(listed), Some(object)) = (&mut self.listed, self.objects.get(key)) {
-            listed.insert(key.clone(), object.clone());
-        }
-    }
 }
 
 #[cfg(test)]
@@ -330,6 +265,24 @@ mod tests {
         let deleted = Event::Deleted(identity(Kind::SwapClass, &class("HeapGrowth")));
         assert_eq!(live.take(Kind::SwapClass, deleted), Effect::Changed);
         assert_eq!(strategy(&live), None);
+    }
+
+    #[test]
+    fn problems_outlive_lists_that_fail_and_go_with_their_object() {
+        let mut live = LiveState::new(Settings::default());
+        list(&mut live, Kind::SwapClass, &[class("Dense")]);
+        list(&mut live, Kind::Node, &[]);
+        let problems =
+            live.problems().next().map(|(identity, problems)| (identity.clone(), problems.to_vec()));
+        let (identity, problems) = problems.unwrap();
+        live.take(Kind::SwapClass, Event::ListBegins);
+        live.take(Kind::SwapClass, Event::ListBegins);
+        assert!(live.knows(&identity, &problems), "a list that broke off says nothing about it");
+        apply(&mut live, Kind::SwapClass, &class("Dense"));
+        live.take(Kind::SwapClass, Event::ListEnds);
+        assert!(live.knows(&identity, &problems));
+        list(&mut live, Kind::SwapClass, &[]);
+        assert_eq!(live.problems().count(), 0);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use kube::{Client, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::allocatable::{Allocatable, AllocatableByNode};
 use super::arrival::Arrival;
 use super::connection::cause;
 use super::objects::{Kind, Object};
@@ -16,6 +17,8 @@ use crate::sizing::state::StateParts;
 pub struct Snapshot {
     /// The state's parts.
     pub parts: StateParts,
+    /// What the nodes have for pods.
+    pub allocatable: AllocatableByNode,
     /// `SwapClass batch: spec.path: problem` of objects that could not be read, and kinds that could not be listed.
     pub problems: Vec<String>,
 }
@@ -40,7 +43,10 @@ pub async fn take(client: &Client) -> anyhow::Result<Snapshot> {
             }
             Err(error) => return Err(anyhow!("listing {}: {}", kind.plural(), cause(&error))),
         };
-        for (name, object) in objects {
+        for Listed { name, object, allocatable } in objects {
+            if *kind == Kind::Node {
+                snapshot.allocatable.insert(name.clone(), allocatable);
+            }
             match Object::read(*kind, &object) {
                 Ok(object) => object.add_to(&mut snapshot.parts),
                 Err(problems) => {
@@ -56,12 +62,13 @@ pub async fn take(client: &Client) -> anyhow::Result<Snapshot> {
 /// How a cluster learns of SwapClasses.
 pub const INSTALL_CRD: &str = "spark-swap manifests --only crd | kubectl apply -f -";
 
-/// Lists executor pods, of one namespace or of all, as the API server has them.
+/// Lists executor pods that have not ended, of one namespace or of all, as the API server has them.
 ///
 /// # Errors
 /// The API server cannot be reached, or the user may not list pods.
-pub async fn executor_pods(client: &Client, namespace: Option<&str>) -> anyhow::Result<Vec<Value>> {
-    let pods = list_all(&pods(client, namespace), Some(EXECUTORS)).await;
+pub async fn running_executors(client: &Client, namespace: Option<&str>) -> anyhow::Result<Vec<Value>> {
+    let pods =
+        list_all(&pods(client, namespace), ListParams::default().labels(EXECUTORS).fields(NOT_ENDED)).await;
     let pods = pods.map_err(|error| anyhow!("listing pods: {}", cause(&error)))?;
     pods.into_iter().map(|pod| Ok(serde_json::to_value(pod)?)).collect()
 }
@@ -77,6 +84,8 @@ pub async fn pod(client: &Client, namespace: &str, name: &str) -> anyhow::Result
 
 /// The label selector of executors.
 const EXECUTORS: &str = "spark-role=executor";
+/// The field selector of pods whose containers may still run.
+const NOT_ENDED: &str = "status.phase!=Succeeded,status.phase!=Failed";
 
 fn pods(client: &Client, namespace: Option<&str>) -> Api<DynamicObject> {
     let resource = ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk("", "v1", "Pod"), "pods");
@@ -86,16 +95,15 @@ fn pods(client: &Client, namespace: Option<&str>) -> Api<DynamicObject> {
     }
 }
 
-/// Lists all objects of a resource page by page.
+/// Lists all objects of a resource that are asked for, page by page.
 ///
 /// # Errors
 /// Those of the API server.
-pub async fn list_all<K>(api: &Api<K>, labels: Option<&str>) -> kube::Result<Vec<K>>
+pub async fn list_all<K>(api: &Api<K>, asked: ListParams) -> kube::Result<Vec<K>>
 where
     K: Clone + DeserializeOwned + std::fmt::Debug,
 {
-    let mut parameters = ListParams::default().limit(PAGE);
-    parameters.label_selector = labels.map(str::to_owned);
+    let mut parameters = asked.limit(PAGE);
     let mut items = Vec::new();
     loop {
         let ObjectList { metadata, items: page, .. } = api.list(&parameters).await?;
@@ -117,23 +125,39 @@ pub fn swap_classes(client: Client) -> Api<DynamicObject> {
     Api::all_with(client, &resource)
 }
 
-/// Objects of a kind with their names, as [`Object::read`] wants them.
+/// An object of a cluster.
+#[derive(Clone, Debug)]
+pub struct Listed {
+    /// With its namespace, where it has one.
+    pub name: String,
+    /// As [`Object::read`] wants it.
+    pub object: Value,
+    /// What a Node has for pods.
+    pub allocatable: Allocatable,
+}
+
+/// Lists the objects of a kind.
 ///
 /// # Errors
 /// Those of the API server; without the CRD, 404 for SwapClasses.
-pub async fn list(client: &Client, kind: Kind) -> kube::Result<Vec<(String, Value)>> {
+pub async fn list(client: &Client, kind: Kind) -> kube::Result<Vec<Listed>> {
     if kind == Kind::SwapClass {
-        let classes = list_all(&swap_classes(client.clone()), None).await?;
-        return Ok(classes.into_iter().map(|class| (class.name_any(), class_object(class))).collect());
+        let classes = list_all(&swap_classes(client.clone()), ListParams::default()).await?;
+        let listed = |class: DynamicObject| Listed {
+            name: class.name_any(),
+            object: class_object(class),
+            allocatable: Allocatable::default(),
+        };
+        return Ok(classes.into_iter().map(listed).collect());
     }
-    let arrivals = list_all(&Api::<Arrival>::all_with(client.clone(), &kind), None).await?;
-    let named = |arrival: Arrival| {
+    let arrivals = list_all(&Api::<Arrival>::all_with(client.clone(), &kind), ListParams::default()).await?;
+    let listed = |arrival: Arrival| {
         let name = arrival.name_any();
         let namespace = arrival.meta().namespace.as_ref();
         let full = namespace.map(|namespace| format!("{namespace}/{name}"));
-        (full.unwrap_or(name), arrival.object())
+        Listed { name: full.unwrap_or(name), object: arrival.object(), allocatable: arrival.allocatable() }
     };
-    Ok(arrivals.into_iter().map(named).collect())
+    Ok(arrivals.into_iter().map(listed).collect())
 }
 
 /// A SwapClass as [`Object::read`] wants it, without what the API server adds.

@@ -32,7 +32,7 @@ pub enum Told {
 }
 
 /// How long one watch request lasts. A connection that died in silence is noticed a few seconds after that.
-const WATCH_SECONDS: u32 = 120;
+pub const WATCH_SECONDS: u32 = 120;
 /// How many objects one page of a list holds; while it is decoded it is in memory as text.
 const PAGE: u32 = 250;
 /// A restarted API server should not be kept waiting.

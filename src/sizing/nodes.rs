@@ -1,6 +1,7 @@
 //! Nodes, reduced to what decides about swap, and the index that finds the ones a pod may land on.
 
 use std::collections::{BTreeMap, HashMap};
+use std::str::FromStr;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use super::class::Backend;
@@ -199,6 +200,14 @@ impl TaintPattern {
     /// The taint key fits the pattern.
     pub fn matches(&self, key: &str) -> bool {
         matches(&self.0, key)
+    }
+}
+
+impl FromStr for TaintPattern {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::new(text).ok_or("write a taint key, PREFIX* or *SUFFIX")
     }
 }
 

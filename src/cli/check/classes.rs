@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::checks::{Check, CheckId};
 use super::facts::{Facts, Seen};
-use super::nodes::listed;
+use crate::cli::sentences::listed;
 use crate::cluster::objects::{Kind, Object};
 use crate::cluster::snapshot::class_object;
 use crate::sizing::class::SwapClass;

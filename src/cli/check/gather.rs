@@ -10,7 +10,7 @@ use k8s_openapi::api::admissionregistration::v1::{MutatingWebhook, MutatingWebho
 use k8s_openapi::api::core::v1::{Pod, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use kube::Client;
-use kube::api::{Api, ApiResource, DynamicObject, GroupVersionKind, PostParams, Request};
+use kube::api::{Api, ApiResource, DynamicObject, GroupVersionKind, ListParams, PostParams, Request};
 use kube::client::Body;
 use kube::core::Status;
 use serde_json::Value;
@@ -21,7 +21,7 @@ use super::{probe, service};
 use crate::cli::progress::Progress;
 use crate::cluster::connection::{Cluster, cause};
 use crate::cluster::objects::{Kind, Object};
-use crate::cluster::snapshot::{class_object, list, list_all, swap_classes};
+use crate::cluster::snapshot::{Listed, class_object, list, list_all, swap_classes};
 use crate::sizing::fields::Problem;
 use crate::sizing::state::Settings;
 
@@ -74,7 +74,7 @@ impl Facts {
             self.seen("customresourcedefinitions", definition.map(|found| found.map(|it| it.data)));
 
         let configurations = Api::<MutatingWebhookConfiguration>::all(client.clone());
-        let configurations = list_all(&configurations, None).await.map(Some);
+        let configurations = list_all(&configurations, ListParams::default()).await.map(Some);
         self.configurations = self.seen("mutatingwebhookconfigurations", configurations);
 
         let reference = self.entry().and_then(|entry| entry.client_config.service.clone());
@@ -83,13 +83,16 @@ impl Facts {
             self.service = self.seen("services", services.get_opt(&reference.name).await);
             let slices = Api::<EndpointSlice>::namespaced(client.clone(), &reference.namespace);
             let label = format!("kubernetes.io/service-name={}", reference.name);
-            self.endpoints = self.seen("endpointslices", list_all(&slices, Some(&label)).await.map(Some));
+            self.endpoints = self.seen(
+                "endpointslices",
+                list_all(&slices, ListParams::default().labels(&label)).await.map(Some),
+            );
         }
     }
 
     /// The SwapClasses, with their status; the valid ones are part of the state.
     async fn read_classes(&mut self, client: &Client) {
-        let classes = match list_all(&swap_classes(client.clone()), None).await {
+        let classes = match list_all(&swap_classes(client.clone()), ListParams::default()).await {
             // The definition is not there, which is a check of its own.
             Err(kube::Error::Api(status)) if status.code == 404 => Ok(None),
             found => found.map(Some),
@@ -115,7 +118,7 @@ impl Facts {
                 self.unread_kinds.push(kind);
                 continue;
             };
-            for (name, object) in objects {
+            for Listed { name, object, .. } in objects {
                 match Object::read(kind, &object) {
                     Ok(object) => object.add_to(&mut self.parts),
                     Err(problems) => {

@@ -25,9 +25,8 @@ use anyhow::bail;
 use clap::Args;
 
 use super::progress::Progress;
-use super::{Failure, block_on, print};
+use super::{Failure, block_on, names, print};
 use crate::cluster::connection::{ClusterFlags, NO_CLUSTER};
-use crate::sizing::label_syntax::check_dns_subdomain;
 use crate::sizing::nodes::TaintPattern;
 use crate::sizing::state::Settings;
 use checks::{Check, Status};
@@ -48,10 +47,10 @@ pub struct CheckArgs {
     #[arg(long)]
     name: Option<String>,
     /// The namespace of the dry-run executor: one of Spark's [default: that of the kubeconfig's context]
-    #[arg(short, long, value_name = "NAME", value_parser = parse_namespace)]
+    #[arg(short, long, value_name = "NAME", value_parser = names::namespace)]
     namespace: Option<String>,
     /// A taint key that never rules out a node (KEY, PREFIX* or *SUFFIX), as for serve; repeatable
-    #[arg(long, value_name = "KEY", value_delimiter = ',', value_parser = taint_pattern)]
+    #[arg(long, value_name = "KEY", value_delimiter = ',')]
     transient_taint: Vec<TaintPattern>,
     #[command(flatten)]
     cluster: ClusterFlags,
@@ -121,12 +120,4 @@ impl CheckArgs {
         let facts = progress.show(Box::pin(gather(&cluster, question, &progress))).await;
         Ok(checks::all(&facts))
     }
-}
-
-fn parse_namespace(text: &str) -> Result<String, String> {
-    check_dns_subdomain(text).map(|()| text.to_owned()).map_err(str::to_owned)
-}
-
-fn taint_pattern(text: &str) -> Result<TaintPattern, String> {
-    TaintPattern::new(text).ok_or_else(|| "write a taint key, PREFIX* or *SUFFIX".to_owned())
 }

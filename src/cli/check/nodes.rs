@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 
 use super::checks::{Check, CheckId};
 use super::facts::Facts;
+use crate::cli::sentences::{counted, listed};
 use crate::cluster::node_group::NodeGroup;
 use crate::cluster::objects::Kind;
 use crate::sizing::class::Backend;
 use crate::sizing::nodes::Node;
 
-/// More names than these are counted.
-const NAMES: usize = 5;
+/// More findings than these are counted.
+const FINDINGS: usize = 5;
 
 /// The checks of the nodes.
 pub fn checks(facts: &Facts) -> Vec<Check> {
@@ -23,11 +24,17 @@ pub fn checks(facts: &Facts) -> Vec<Check> {
     let mut checks = vec![if with_swap.is_empty() {
         Check::warn(
             CheckId::NodeSwap,
-            format!("none of {} reports swap, so there is nothing to gain", counted(nodes.len())),
+            format!(
+                "none of {} reports swap, so there is nothing to gain",
+                counted(nodes.len(), "node", "nodes")
+            ),
             "Give nodes swap and their kubelets failSwapOn: false and memorySwap.swapBehavior: LimitedSwap.",
         )
     } else {
-        Check::pass(CheckId::NodeSwap, format!("{} of {}", with_swap.len(), counted(nodes.len())))
+        Check::pass(
+            CheckId::NodeSwap,
+            format!("{} of {}", with_swap.len(), counted(nodes.len(), "node", "nodes")),
+        )
     }];
     if !with_swap.is_empty() {
         checks.push(evidence(&with_swap));
@@ -64,7 +71,7 @@ fn values(nodes: &[Node]) -> Check {
         for backend in Backend::ALL.iter().copied() {
             let label = backend.evidence_label();
             let Some(value) = node.labels.get(label) else { continue };
-            let (promised, actual) = (node.promised_permille(backend), permille(node));
+            let (promised, actual) = (node.promised_permille(backend), node.actual_permille());
             if promised == 0 && value != "0" {
                 findings.push(format!("node {}: {label}={value} is no whole number", node.name));
             } else if promised > actual {
@@ -72,19 +79,13 @@ fn values(nodes: &[Node]) -> Check {
             }
         }
     }
-    let more = findings.len().saturating_sub(NAMES);
-    findings.truncate(NAMES);
+    let more = findings.len().saturating_sub(FINDINGS);
+    findings.truncate(FINDINGS);
     if more > 0 {
         findings.push(format!("and {more} more"));
     }
     let advice = "The smaller of both is what counts. spark-swap nodes --label writes what the kubelets say.";
     Check::warn_of(CheckId::EvidenceValue, &findings, advice, "")
-}
-
-/// `floor(1000*S/M)`.
-fn permille(node: &Node) -> u64 {
-    let permille = u128::from(node.swap).saturating_mul(1000).checked_div(u128::from(node.memory));
-    u64::try_from(permille.unwrap_or(0)).unwrap_or(u64::MAX)
 }
 
 /// Groups of which some node carries evidence: all of them should.
@@ -112,25 +113,11 @@ fn groups(with_swap: &[&Node]) -> Option<Check> {
             )
         })
         .collect();
-    let names: Vec<String> = groups.keys().map(ToString::to_string).collect();
-    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let names: Vec<_> = groups.keys().collect();
     let advice = "Put the evidence label into the template of the group: nodes that join have it then, and the autoscaler \
                   knows that they will.";
     (!groups.is_empty()).then(|| {
         let message = format!("{}; see that their templates carry the label, too", listed(&names));
         Check::warn_of(CheckId::NodeGroups, &incomplete, advice, message)
     })
-}
-
-fn counted(nodes: usize) -> String {
-    if nodes == 1 { "1 node".to_owned() } else { format!("{nodes} nodes") }
-}
-
-/// The first names, and how many more there are.
-pub fn listed(names: &[&str]) -> String {
-    let shown = names.iter().take(NAMES).copied().collect::<Vec<_>>().join(", ");
-    match names.len().saturating_sub(NAMES) {
-        0 => shown,
-        more => format!("{shown} and {more} more"),
-    }
 }

@@ -3,6 +3,7 @@
 use clap::ValueEnum;
 
 use super::checks::{Check, Status};
+use crate::cli::{json, yaml};
 
 /// How the checks are shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -58,8 +59,8 @@ impl Marks {
 pub fn shown(checks: &[Check], output: Output, marks: Marks) -> anyhow::Result<String> {
     Ok(match output {
         Output::Text => text(checks, marks),
-        Output::Json => serde_json::to_string_pretty(checks)? + "\n",
-        Output::Yaml => serde_saphyr::to_string(&checks)?,
+        Output::Json => json(&checks)?,
+        Output::Yaml => yaml(&checks)?,
     })
 }
 

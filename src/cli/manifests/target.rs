@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use crate::cli::names;
 use crate::server::mutate;
 
 /// What spark-swap, its namespace and its Service are called where nothing else is said.
@@ -57,23 +58,13 @@ fn parse_service(text: &str) -> Result<Service, String> {
         None => (rest, DEFAULT_PORT),
         Some((name, port)) => (name, port.parse().ok().filter(|port| *port > 0).ok_or_else(expected)?),
     };
-    let namespace = parse_label(namespace).map_err(|_| expected())?;
-    let name = parse_label(name).map_err(|_| expected())?;
+    let namespace = names::label(namespace).map_err(|_| expected())?;
+    let name = names::label(name).map_err(|_| expected())?;
     Ok(Service { namespace, name, port })
-}
-
-/// An RFC 1123 label, as names of namespaces and services are.
-pub(super) fn parse_label(text: &str) -> Result<String, String> {
-    let fits = !text.is_empty()
-        && text.len() <= 63
-        && !text.starts_with('-')
-        && !text.ends_with('-')
-        && text.chars().all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '-');
-    fits.then(|| text.to_owned()).ok_or_else(|| "expected lower-case letters, digits and '-'".to_owned())
 }
 
 /// An RFC 1123 subdomain, as names of configurations are.
 pub(super) fn parse_dns_name(text: &str) -> Result<String, String> {
-    text.split('.').try_for_each(|label| parse_label(label).map(drop))?;
+    text.split('.').try_for_each(|label| names::label(label).map(drop))?;
     if text.len() > 63 { Err("longer than 63 letters".to_owned()) } else { Ok(text.to_owned()) }
 }

@@ -5,12 +5,13 @@ use std::path::PathBuf;
 
 use anyhow::anyhow;
 use futures_util::StreamExt;
+use kube::api::ListParams;
 use kube::core::{Selector, SelectorExt};
 use kube::{Api, Client, Resource};
 
 use super::executors::RunningExecutor;
 use super::readiness::Kubelet;
-use crate::cli::progress;
+use crate::cli::progress::{self, Progress};
 use crate::cluster::arrival::Arrival;
 use crate::cluster::connection::cause;
 use crate::cluster::kubelet_config::{self, Unanswered};
@@ -88,11 +89,11 @@ impl Fleet {
     /// The API server cannot be reached, or the user may not read nodes.
     pub async fn from_cluster(client: &Client, which: &Which, questions: Questions) -> anyhow::Result<Self> {
         let mut fleet = Self::default();
-        let nodes = fleet.read_nodes(client, which).await;
+        let nodes = Progress::new("reading the nodes").show(fleet.read_nodes(client, which)).await;
         let nodes = nodes.map_err(|error| anyhow!("nodes: {}", cause(&error)))?;
         fleet = fleet.with(nodes);
         if questions.executors {
-            fleet.read_executors(client).await;
+            Progress::new("reading the executors").show(fleet.read_executors(client)).await;
         }
         if questions.kubelets {
             fleet.ask_kubelets(client).await;
@@ -111,8 +112,8 @@ impl Fleet {
         let api = Api::<Arrival>::all_with(client.clone(), &Kind::Node);
         let arrivals = match which {
             Which::Selected(selector) => {
-                let labels = (!selector.selects_all()).then(|| selector.to_string());
-                snapshot::list_all(&api, labels.as_deref()).await?
+                let label_selector = (!selector.selects_all()).then(|| selector.to_string());
+                snapshot::list_all(&api, ListParams { label_selector, ..ListParams::default() }).await?
             }
             Which::Named(names) => {
                 let mut found = Vec::new();
@@ -141,7 +142,7 @@ impl Fleet {
 
     /// Without the right to list pods everything else can still be told.
     async fn read_executors(&mut self, client: &Client) {
-        let pods = match snapshot::executor_pods(client, None).await {
+        let pods = match snapshot::running_executors(client, None).await {
             Ok(pods) => pods,
             Err(error) => return self.problems.push(format!("executors are not known: {error:#}")),
         };

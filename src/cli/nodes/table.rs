@@ -2,6 +2,7 @@
 
 use super::fleet::NodeFacts;
 use super::readiness::{Kubelet, NodeStatus, Readiness};
+use crate::cli::sentences::counted;
 use crate::cli::sizes::gi;
 use crate::cli::table::{Align, Table};
 use crate::cluster::node_group::NodeGroup;
@@ -86,8 +87,7 @@ pub fn legend(rows: &[Row<'_>]) -> Vec<String> {
     for status in NodeStatus::ALL.iter().filter(|status| **status != NodeStatus::Ready) {
         let count = rows.iter().filter(|row| row.readiness.statuses.contains(status)).count();
         if count > 0 {
-            let nodes = if count == 1 { "node" } else { "nodes" };
-            legend.push(format!("{status} ({count} {nodes}): {}", status.text()));
+            legend.push(format!("{status} ({}): {}", counted(count, "node", "nodes"), status.text()));
         }
     }
     legend

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::label::LABEL;
+use crate::cli::sentences::counted;
 use crate::cluster::node_group::{NodeGroup, Provider};
 use crate::sizing::nodes::Node;
 
@@ -21,11 +22,10 @@ pub fn notes<'n>(labelled: impl IntoIterator<Item = (&'n Node, u64)>) -> Vec<Str
 fn note(group: &NodeGroup<'_>, promises: &[u64]) -> String {
     // What every node of the group keeps.
     let permille = promises.iter().min().copied().unwrap_or(0);
-    let nodes = if promises.len() == 1 { "node" } else { "nodes" };
     format!(
-        "{group} ({} {nodes} here): if it is autoscaled, its template must carry the label too, or no scale-up happens \
+        "{group} ({} here): if it is autoscaled, its template must carry the label too, or no scale-up happens \
          for executors that need swap:\n  {LABEL}={permille}\n  {}",
-        promises.len(),
+        counted(promises.len(), "node", "nodes"),
         steps(group, permille).join("\n  ")
     )
 }

@@ -140,13 +140,16 @@ impl Row {
         let before = room.fit(group.before()).filter(|_| was_allowed);
         let (after, load) = match group.plan() {
             None => (before, Load::left_alone(group, before)),
-            Some(plan) => match landing(&group.decision, &shape).filter(|_| is_allowed) {
-                Some(Landing::Granted(swap)) => {
-                    let after = room.fit(group.after());
-                    (after, Load::planned(group, plan, after, swap))
-                }
-                Some(Landing::TooSmall | Landing::KeptOut) | None => (None, Load::default()),
-            },
+            Some(plan) => {
+                let swap = match landing(&group.decision, &shape).filter(|_| is_allowed) {
+                    Some(Landing::Granted(swap)) => Some(swap),
+                    // Nothing forbids it: none fits, as before.
+                    Some(Landing::TooSmall) => Some(0),
+                    Some(Landing::KeptOut) | None => None,
+                };
+                let after = swap.and_then(|_| room.fit(group.after()));
+                (after, swap.map_or_else(Load::default, |swap| Load::planned(group, plan, after, swap)))
+            }
         };
         Self { shape, count: 0, allocatable, has_evidence, before, after, load }
     }

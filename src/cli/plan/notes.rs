@@ -1,15 +1,13 @@
 //! What somebody should know about a plan for a fleet: how it was counted, who is left alone and why, and what stands in
 //! the way of more.
 
-use super::fit::FullBy;
+use super::fit::{Fit, FullBy};
 use super::fleet::Row;
 use super::groups::Groups;
 use super::report::Entry;
+use crate::cli::sentences::{counted, listed};
 use crate::sizing::class::{Enforcement, SwapClass};
 use crate::sizing::plan::Plan;
-
-/// More groups than this are counted, not listed.
-const LISTED: usize = 5;
 
 /// How executors were counted.
 pub fn basis(entries: &[Entry]) -> Vec<String> {
@@ -75,25 +73,17 @@ pub fn class(class: &SwapClass) -> Vec<String> {
 
 /// About the groups, each under its class. What is to be said about several of them is said once.
 pub fn entries(entries: &[Entry]) -> Vec<String> {
-    let mut told: Vec<(String, Vec<usize>)> = Vec::new();
+    let mut told: Vec<(String, Vec<String>)> = Vec::new();
     for entry in entries {
         for note in about(entry) {
+            let number = format!("#{}", entry.number);
             match told.iter_mut().find(|(known, _)| *known == note) {
-                Some((_, numbers)) => numbers.push(entry.number),
-                None => told.push((note, vec![entry.number])),
+                Some((_, numbers)) => numbers.push(number),
+                None => told.push((note, vec![number])),
             }
         }
     }
     told.into_iter().map(|(note, numbers)| format!("{}: {note}", listed(&numbers))).collect()
-}
-
-/// `#1, #2 and 7 more`.
-fn listed(numbers: &[usize]) -> String {
-    let shown: Vec<String> = numbers.iter().take(LISTED).map(|number| format!("#{number}")).collect();
-    match numbers.len().saturating_sub(LISTED) {
-        0 => shown.join(", "),
-        more => format!("{} and {more} more", shown.join(", ")),
-    }
 }
 
 fn about(entry: &Entry) -> Vec<String> {
@@ -143,7 +133,8 @@ fn full_early(entry: &Entry) -> Vec<String> {
 
 /// Nodes that took these executors and take them no more.
 fn kept_out(entry: &Entry, class: &SwapClass, plan: &Plan) -> Option<String> {
-    let is_lost = |row: &&Row| row.before.is_some() && row.after.is_none();
+    let had_room = |fit: Option<Fit>| fit.is_some_and(|fit| fit.executors > 0);
+    let is_lost = move |row: &&Row| had_room(row.before) && row.after.is_none();
     let lost = || entry.fleet.rows.iter().filter(is_lost);
     let room = lost().map(|row| row.before.map_or(0, |fit| fit.executors.saturating_mul(row.count)));
     let room = room.fold(0, u64::saturating_add);
@@ -192,8 +183,4 @@ fn templates(entry: &Entry, class: &SwapClass, needed_permille: u64) -> Vec<Stri
 
 fn sum<'r>(rows: impl Iterator<Item = &'r Row>) -> u64 {
     rows.map(|row| row.count).fold(0, u64::saturating_add)
-}
-
-fn counted(count: u64, one: &str, many: &str) -> String {
-    format!("{count} {}", if count == 1 { one } else { many })
 }

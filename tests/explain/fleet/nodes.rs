@@ -95,6 +95,23 @@ fn a_class_that_tolerates_more_opens_nodes() {
         .map(|node| (&node["before"]["executors"], &node["after"]["executors"]))
         .collect();
     assert_eq!(fits, [(&json!(7), &Value::Null), (&Value::Null, &json!(10))]);
+    let density = &report["executors"][0]["density"];
+    assert_eq!(density["before"], json!(0), "the plot is of the node that was closed to them");
+    assert_eq!(density["after"][0], json!({"swapPermille": 0, "executors": 0}));
+}
+
+#[test]
+fn a_node_that_was_too_small_before_is_not_taken_away_by_the_class() {
+    for spec in ["{}", DENSITY] {
+        let nodes = ["--node", "memory=64Gi,swap=32Gi", "--node", "memory=4Gi,swap=2Gi"];
+        let report = plan_object(&list(&[executor()]), &class(spec), &nodes);
+        let small = &report["executors"][0]["nodes"][0];
+        assert_eq!(small["before"], json!({"executors": 0, "fullBy": "Memory"}), "{spec}");
+        assert_eq!(small["after"], small["before"], "{spec}");
+        assert_eq!((&small["grantedSwap"], &small["writeRate"]), (&json!(0), &json!(0)), "{spec}");
+        let notes = report["notes"].to_string();
+        assert!(!notes.contains("take none any more"), "{notes}");
+    }
 }
 
 #[test]
