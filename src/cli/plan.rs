@@ -188,7 +188,10 @@ impl PlanArgs {
             "no nodes to plan for: describe one with --node-memory and --node-swap, or give --state with Nodes in it{OR_CLUSTER}"
         );
         let subjects = match (described, cluster) {
-            (Some(described), _) => described,
+            (Some(described), _) => {
+                known.notes.extend(described.is_empty().then(|| "The input holds no pods.".to_owned()));
+                described
+            }
             (None, Some(cluster)) => self.running_executors(&cluster, &mut known.notes).await?,
             (None, None) => bail!(
                 "no executors to plan for: describe one with --executor-memory or --conf, or give pods with -f{OR_CLUSTER}"

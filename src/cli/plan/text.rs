@@ -33,23 +33,19 @@ const NODE_COLUMNS: &[Align] = &[
 
 /// Everything; the plots only where they are not drawn elsewhere.
 pub fn report(report: &Report, is_wide: bool, with_plots: bool) -> String {
-    let mut text = executors(report, is_wide);
-    let full_nodes = nodes(report, is_wide);
-    if !full_nodes.is_empty() {
-        text.extend(["\n", &full_nodes]);
-    }
-    for entry in report.entries.iter().filter(|_| with_plots) {
-        text.push_str(&plot(entry));
-    }
+    let mut parts = vec![executors(report, is_wide), nodes(report, is_wide)];
+    parts.extend(report.entries.iter().filter(|_| with_plots).map(plot));
     let notes = sentences::lines(report.notes.iter().cloned(), LONGEST_LINE);
-    if !notes.is_empty() {
-        text.extend(["\nNotes\n", &notes]);
-    }
-    text
+    parts.push(if notes.is_empty() { notes } else { format!("Notes\n{notes}") });
+    parts.retain(|part| !part.is_empty());
+    parts.join("\n")
 }
 
-/// A line for each group under each class.
+/// A line for each group under each class; empty where there is none.
 fn executors(report: &Report, is_wide: bool) -> String {
+    if report.entries.is_empty() {
+        return String::new();
+    }
     let mut table = Table::new(EXECUTOR_COLUMNS);
     let mut titles = vec!["#", "EXECUTOR", "PODS", "CLASS", "REQUEST", "ROOM FOR", "DECIDED BY"];
     if is_wide {
@@ -81,8 +77,11 @@ fn executors(report: &Report, is_wide: bool) -> String {
     table.render_dense_list()
 }
 
-/// A line for each shape of nodes of each group.
+/// A line for each shape of nodes of each group; empty where there is none.
 fn nodes(report: &Report, is_wide: bool) -> String {
+    if report.entries.iter().all(|entry| entry.fleet.rows.is_empty()) {
+        return String::new();
+    }
     let mut table = Table::new(NODE_COLUMNS);
     let mut titles = vec![
         "#",
@@ -106,9 +105,6 @@ fn nodes(report: &Report, is_wide: bool) -> String {
         for row in &entry.fleet.rows {
             table.row(node(entry, row, is_wide));
         }
-    }
-    if report.entries.iter().all(|entry| entry.fleet.rows.is_empty()) {
-        return String::new();
     }
     table.render_dense_list()
 }
@@ -145,7 +141,7 @@ fn node(entry: &Entry, row: &Row, is_wide: bool) -> Vec<String> {
 fn plot(entry: &Entry) -> String {
     let Some(curve) = &entry.curve else { return String::new() };
     let percent = |permille: u64| permille.checked_div(10).unwrap_or(0);
-    let mut text = format!("\n{}\n\n{}", title(entry), terminal_plot::draw(curve));
+    let mut text = format!("{}\n\n{}", title(entry), terminal_plot::draw(curve));
     let own = percent(curve.own_permille);
     text.extend([
         "  line: after, were all nodes alike; dots: before; upright: swap of this node, ",
