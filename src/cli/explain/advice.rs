@@ -56,10 +56,10 @@ pub const fn what_to_do(reason: Reason) -> &'static str {
             "Where the runtime applies the kubelet's swap limits, allow it with --allow-runtime-class."
         }
         Reason::NodesUnknown => {
-            "Tell about the nodes: with --state (kubectl get nodes -o yaml) or --node memory=64Gi,swap=32Gi."
+            "Tell about the nodes: from a cluster (--kubeconfig), with --state (kubectl get nodes -o yaml) or --node memory=64Gi,swap=32Gi."
         }
         Reason::NoSwapNode => {
-            "Label the nodes whose kubelet hands out swap (spark-swap.io/limited-swap-permille), keep executors off the others \
+            "Label the nodes whose kubelet hands out swap (spark-swap nodes --label writes spark-swap.io/limited-swap-permille), keep executors off the others \
              (nodes.onlyWithSwap, or nodes.selector), or add swap."
         }
         Reason::PinConflict => "Let the pod leave to the class what the class sets, or name another class.",

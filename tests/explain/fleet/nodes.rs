@@ -109,8 +109,8 @@ fn a_node_that_was_too_small_before_is_not_taken_away_by_the_class() {
         assert_eq!(small["before"], json!({"executors": 0, "fullBy": "Memory"}), "{spec}");
         assert_eq!(small["after"], small["before"], "{spec}");
         assert_eq!((&small["grantedSwap"], &small["writeRate"]), (&json!(0), &json!(0)), "{spec}");
-        let notes = report["notes"].to_string();
-        assert!(!notes.contains("take none any more"), "{notes}");
+        let told = report["notes"].to_string();
+        assert!(!told.contains("take none any more"), "{told}");
     }
 }
 
