@@ -13,6 +13,7 @@ pub mod template;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
+use anyhow::anyhow;
 use clap::{Args, ValueEnum};
 use kube::core::Selector;
 
@@ -100,13 +101,15 @@ impl NodesArgs {
             return self.show(&Fleet::from_files(&self.state, &self.which())?);
         }
         block_on(async {
-            let client = self.cluster.connect().await?;
+            let cluster = self.cluster.connect().await?;
+            let client = &cluster.client;
             let questions = Questions { kubelets: !self.no_kubelets, executors: !self.label };
-            let fleet = Fleet::from_cluster(&client, &self.which(), questions).await?;
+            let fleet = Fleet::from_cluster(client, &self.which(), questions).await;
+            let fleet = fleet.map_err(|error| anyhow!("{cluster}: {error:#}"))?;
             if !self.label {
                 return self.show(&fleet);
             }
-            let mut report = labelling::run(&client, &fleet, self.dry_run).await;
+            let mut report = labelling::run(client, &fleet, self.dry_run).await;
             report.fail_for(not_found(&fleet));
             Ok(report)
         })

@@ -1,6 +1,7 @@
 //! `spark-swap plan`: what classes do to a fleet.
 
 pub mod density_curve;
+pub mod example;
 pub mod fit;
 pub mod fleet;
 pub mod groups;
@@ -159,8 +160,9 @@ const OR_CLUSTER: &str = ", or name a cluster with --kubeconfig";
 /// # Errors
 /// What is wrong with the input and where, a problem a line.
 pub fn run(args: &PlanArgs, stdin: impl Read, out: &mut impl Write) -> anyhow::Result<()> {
-    let (known, subjects) = block_on(args.gather(stdin))?;
-    let report = Report::new(known, &args.state.settings(), subjects, &args.tried())?;
+    let (mut known, subjects) = block_on(args.gather(stdin))?;
+    let tried = example::add(&mut known, &subjects, args.tried());
+    let report = Report::new(known, &args.state.settings(), subjects, &tried)?;
     if let Some(path) = &args.svg {
         let image = svg(&report)?;
         write_atomically(path, image.as_bytes(), PUBLIC)

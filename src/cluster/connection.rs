@@ -84,13 +84,13 @@ impl ClusterFlags {
         Ok(found.map(|found| waiting_for(WATCH_ANSWER_TIMEOUT, found.config)))
     }
 
-    /// A client for the cluster of [`Self::of_command`].
+    /// The cluster of [`Self::of_command`], for a command that needs one.
     ///
     /// # Errors
     /// As [`Self::of_command`]; also when there is no cluster.
-    pub async fn connect(&self) -> anyhow::Result<Client> {
+    pub async fn connect(&self) -> anyhow::Result<Cluster> {
         match self.of_command().await? {
-            Some(cluster) => Ok(cluster.client),
+            Some(cluster) => Ok(cluster),
             None => bail!(NO_CLUSTER),
         }
     }

@@ -198,3 +198,11 @@ fn an_executor_that_opts_out_must_not_be_changed() {
     probe(&mut facts).opted_out = Answer::Failed("no answer in time".to_owned());
     assert_left_out(&facts, CheckId::ProbeOptOut);
 }
+
+#[test]
+fn an_executor_that_another_webhook_changed_after_ours_is_warned_of() {
+    let mut facts = working();
+    let Answer::Created { pod, .. } = &mut probe(&mut facts).plain else { panic!() };
+    pod["spec"]["containers"][0]["resources"]["requests"]["memory"] = json!("1100Mi");
+    assert_check(&facts, CheckId::Probe, Status::Warn, "it came back with other sizes than its plan");
+}

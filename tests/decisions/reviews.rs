@@ -171,3 +171,16 @@ fn the_record_names_the_pod_and_its_namespace() {
     assert_eq!((record.namespace.as_str(), record.name.as_str()), ("default", "job-exec-1"));
     assert_eq!((record.patched, record.request_bytes_removed), (true, 1 << 20));
 }
+
+/// `kubectl diff` and `spark-swap check` must not look like memory that was freed.
+#[test]
+fn a_dry_run_is_answered_alike_and_counts_no_bytes() {
+    let plain = answer(review().to_string().as_bytes(), &State::default()).unwrap();
+    let dry = with(review(), "/request/dryRun", json!(true)).to_string();
+    let dry = answer(dry.as_bytes(), &State::default()).unwrap();
+    assert_eq!(dry.body, plain.body);
+    assert_eq!(
+        (dry.record.patched, dry.record.request_bytes_removed, dry.record.expected_swap),
+        (true, 0, 0)
+    );
+}

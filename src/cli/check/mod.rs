@@ -26,10 +26,11 @@ use clap::Args;
 
 use super::progress::Progress;
 use super::{Failure, block_on, names, print};
-use crate::cluster::connection::{ClusterFlags, NO_CLUSTER};
+use crate::cluster::connection::ClusterFlags;
 use crate::sizing::nodes::TaintPattern;
 use crate::sizing::state::Settings;
 use checks::{Check, Status};
+use facts::{Answer, Probe};
 use gather::{Question, gather};
 use report::{Marks, Output, shown};
 
@@ -110,7 +111,7 @@ impl CheckArgs {
     }
 
     async fn checks(self) -> anyhow::Result<Vec<Check>> {
-        let Some(cluster) = self.cluster.of_command().await? else { bail!(NO_CLUSTER) };
+        let cluster = self.cluster.connect().await?;
         let question = Question {
             name: self.name,
             namespace: self.namespace.unwrap_or_else(|| cluster.namespace.clone()),
@@ -118,6 +119,9 @@ impl CheckArgs {
         };
         let progress = Progress::new(format!("asking {cluster}"));
         let facts = progress.show(Box::pin(gather(&cluster, question, &progress))).await;
+        if let Some(Probe { plain: Answer::Refused { code: 404, message }, .. }) = &facts.probe {
+            bail!("--namespace {}: {message}", facts.namespace);
+        }
         Ok(checks::all(&facts))
     }
 }

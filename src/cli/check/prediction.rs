@@ -58,6 +58,15 @@ pub fn predict(facts: &Facts, probe: &Probe) -> Prediction {
     described(&subject, request.object.as_ref(), &state, &decision)
 }
 
+/// The executor that came back is not as the plan on it says: a webhook after ours changed it.
+pub fn is_changed_since(came_back: &Value) -> bool {
+    let mut input = Input::new(None);
+    input.add_text("the dry-run executor", &came_back.to_string());
+    let review = input.subjects.pop().map(|subject| subject.review).unwrap_or_default();
+    review::read(&review)
+        .is_ok_and(|request| decide(&request, &State::default()).reason == Reason::ChangedSince)
+}
+
 /// The executor as it reaches the webhook: what other parts of the API server make of it shows on the one that opts out.
 fn as_received(probe: &Probe) -> Value {
     let mut pod = match &probe.opted_out {

@@ -6,7 +6,7 @@ use super::certificate;
 use super::checks::{Check, CheckId, Status};
 use super::difference::difference;
 use super::facts::{Answer, Facts, Handshake, Outcome, Probe};
-use super::prediction::{Prediction, predict};
+use super::prediction::{Prediction, is_changed_since, predict};
 use super::service;
 use super::webhook::ENTRY;
 use crate::cli::executor_pod::executor_pod;
@@ -110,7 +110,8 @@ fn could_not_look(problem: &str) -> Check {
     Check::warn(
         CheckId::Probe,
         format!("could not look: {problem}"),
-        "It takes the right to create pods in a namespace that takes Spark's; --namespace names another one.",
+        "It takes the right to create pods, in a namespace whose quotas, LimitRanges and policies admit an executor of \
+         1408Mi; --namespace names another one.",
     )
 }
 
@@ -119,6 +120,16 @@ fn created(facts: &Facts, probe: &Probe) -> Check {
     let predicted = predict(facts, probe);
     let Some(plan) = probe.plan() else { return unchanged(facts, predicted) };
     let plan: Value = serde_json::from_str(plan).unwrap_or_default();
+    if let Answer::Created { pod, .. } = &probe.plain
+        && is_changed_since(pod)
+    {
+        return Check::warn(
+            id,
+            format!("it came back with other sizes than its plan: {}", summary(&plan)),
+            "A webhook that is called after spark-swap changed them, so nothing is proven of them. The check of the order \
+             above names those that may be.",
+        );
+    }
     match predicted {
         Prediction::Planned(expected) => match difference(&decided(&plan), &decided(&expected)) {
             None => Check::pass(id, summary(&plan)),

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::command::{EXAMPLE, list, plan_object, plan_under};
+use super::command::{EXAMPLE, list, plan, plan_object, plan_under};
 use crate::pods::{class, executor};
 
 const DENSITY: &str = "{strategy: Density, workingSetPercent: 50, peakMarginPercent: 0}";
@@ -29,6 +29,14 @@ fn executors_grow_with_swap_until_the_working_set_binds() {
 fn there_is_no_plot_where_swap_changes_nothing() {
     assert_eq!(steps("{strategy: SafetyNet}"), Value::Null);
     assert_eq!(steps("{strategy: Density, workingSetPercent: 90}"), Value::Null);
+}
+
+#[test]
+fn without_any_class_an_example_of_density_stands_beside_the_built_in_one() {
+    insta::assert_snapshot!(plan(&EXAMPLE, "").unwrap());
+    let named =
+        [&EXAMPLE[..], &["--conf", "spark.kubernetes.executor.label.spark-swap.io/class=batch"]].concat();
+    assert!(!plan(&named, "").unwrap().contains("is an example"), "a class that is named is not passed over");
 }
 
 #[test]
