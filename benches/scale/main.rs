@@ -35,24 +35,16 @@ mod audit;
 mod classes;
 #[path = "../../tests/cluster/control_plane.rs"]
 mod control_plane;
-#[path = "../../tests/cluster/http.rs"]
-mod http;
 #[path = "../../tests/cluster/kubectl.rs"]
 mod kubectl;
 #[path = "../../tests/cluster/nodes.rs"]
 mod nodes;
 #[path = "../../tests/cluster/parts.rs"]
 mod parts;
-#[path = "../../tests/cluster/pods.rs"]
-mod pods;
 #[path = "../../tests/cluster/process.rs"]
 mod process;
-#[path = "../../tests/cluster/service_account.rs"]
-mod service_account;
 #[path = "../../tests/cluster/wait.rs"]
 mod wait;
-#[path = "../../tests/cluster/webhook.rs"]
-mod webhook;
 
 use std::io::{Read, Write};
 use std::net::TcpStream;

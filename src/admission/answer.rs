@@ -37,9 +37,9 @@ pub struct Record {
     pub bound: Option<Bound>,
     /// A patch was sent.
     pub patched: bool,
-    /// Bytes of memory request removed by an enforced plan.
+    /// Bytes of memory request removed by an enforced plan; 0 for a dry run.
     pub request_bytes_removed: u64,
-    /// Swap an enforced plan expects to be granted, bytes.
+    /// Swap an enforced plan expects to be granted, bytes; 0 for a dry run.
     pub expected_swap: u64,
     /// What somebody should know.
     pub notices: Vec<Notice>,
@@ -80,7 +80,8 @@ pub fn answer(body: &[u8], state: &State) -> Result<Answer, Malformed> {
         bound: bound.map(Bound::as_str),
     };
     let body = review::write(uid, &decision.operations, audit, &decision.warnings());
-    let enforced = decision.plan.as_ref().filter(|plan| plan.enforcement == Enforcement::Enforce);
+    let is_enforced = |enforcement| enforcement == Enforcement::Enforce && !request.is_dry_run();
+    let enforced = decision.plan.as_ref().filter(|plan| is_enforced(plan.enforcement));
     let owned = |text: Option<&Text<'_>>| text.map_or_else(String::new, |text| text.as_str().to_owned());
     let metadata = request.object.as_ref().and_then(|pod| pod.metadata.as_ref());
     let name = [

@@ -90,7 +90,7 @@ impl Decision {
                     let detail = if name.is_empty() {
                         "the label spark-swap.io/class is empty, the pod is unchanged".to_owned()
                     } else {
-                        format!("SwapClass {name:?} does not exist, the pod is unchanged")
+                        format!("there is no valid SwapClass {name:?}, the pod is unchanged")
                     };
                     self.notes.push(Note::about(Notice::UnknownClass, detail));
                 }

@@ -12,7 +12,7 @@ vocabulary! {
         OptedOut => "The pod or its namespace opted out with the label spark-swap.io/class=none.",
         NotExecutor => "The request does not create a Spark executor pod.",
         AmbiguousContainer => "More than one container looks like the Spark executor.",
-        UnknownClass => "The SwapClass that the pod or its namespace names does not exist.",
+        UnknownClass => "The SwapClass that the pod or its namespace names does not exist or is not valid.",
         NoMemory => "The Spark container requests no memory.",
         NoLimit => "The Spark container has no memory limit.",
         HeapExceedsLimit => "The heap is as large as the memory limit or larger.",
@@ -35,7 +35,7 @@ vocabulary! {
 vocabulary! {
     /// What somebody should know about a decision; sent as an admission warning.
     Notice {
-        UnknownClass => "The SwapClass does not exist; the pod is unchanged.",
+        UnknownClass => "There is no valid SwapClass of this name; the pod is unchanged.",
         ChangedSince => "The memory of a planned pod was changed by somebody else.",
         ProofFailed => "The plan failed its own proof; the pod is unchanged.",
         LabelsBelowPod => "The Spark conf labels add up to less than the pod asks for; the pod's own total counts.",

@@ -37,6 +37,9 @@ pub struct Request<'a, O> {
     /// `name`; empty with generateName.
     #[serde(borrow, default)]
     pub name: Option<Text<'a>>,
+    /// `dryRun`.
+    #[serde(default)]
+    dry_run: Option<bool>,
     /// `object`.
     #[serde(default = "Option::default")]
     pub object: Option<O>,
@@ -89,12 +92,18 @@ fn without_object(body: &str) -> Result<Review<'_, Pod<'_>>, Malformed> {
         operation: request.operation,
         namespace: request.namespace,
         name: request.name,
+        dry_run: request.dry_run,
         object: None,
     });
     Ok(Review { api_version: review.api_version, kind: review.kind, request })
 }
 
 impl<O> Request<'_, O> {
+    /// Nothing is stored, whatever the answer.
+    pub fn is_dry_run(&self) -> bool {
+        self.dry_run == Some(true)
+    }
+
     /// The request creates a pod. A field that is missing does not speak against it.
     pub fn creates_pod(&self) -> bool {
         let is = |text: Option<&Text<'_>>, wanted: &str| text.is_none_or(|text| text.as_str() == wanted);

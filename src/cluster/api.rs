@@ -61,7 +61,7 @@ use words::word;
         name = "Ready",
         type_ = "string",
         json_path = r#".status.conditions[?(@.type=="Ready")].status"#,
-        description = "Whether spark-swap admits executors under this class."
+        description = "Whether its newest version can be used."
     ),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]

@@ -36,7 +36,7 @@ pub const WATCH_SECONDS: u32 = 120;
 /// How many objects one page of a list holds; while it is decoded it is in memory as text.
 const PAGE: u32 = 250;
 /// A restarted API server should not be kept waiting.
-const LONGEST_BACKOFF: Duration = Duration::from_secs(10);
+const LONGEST_BACKOFF: Duration = Duration::from_secs(5);
 
 /// Watches every kind for ever.
 pub fn watch(client: &Client) -> impl Stream<Item = Told> + Send + Unpin + use<> {
@@ -98,7 +98,7 @@ fn config() -> Config {
 }
 
 /// `reduce` says what is kept of an object.
-fn stream<K: Resource + 'static>(
+fn stream<K: Resource + Send + 'static>(
     watched: impl Stream<Item = watcher::Result<watcher::Event<K>>> + Send + 'static,
     kind: Kind,
     reduce: fn(K) -> (Option<Box<Seen>>, Value),
@@ -120,7 +120,13 @@ fn stream<K: Resource + 'static>(
         ) if status.code == 404 => Told::NoSuchKind(kind),
         Err(error) => Told::Failed(kind, error.to_string()),
     };
+    // What is too old to be resumed is listed anew at once: the API server is there and has nothing against it.
+    let watched = watched.filter(|event| ready(!is_expired(event)));
     watched.backoff(ShortBackoff(DefaultBackoff::default())).map(told).boxed()
+}
+
+fn is_expired<K>(event: &watcher::Result<watcher::Event<K>>) -> bool {
+    matches!(event, Err(watcher::Error::WatchError(status)) if status.code == 410)
 }
 
 fn identity(kind: Kind, metadata: &ObjectMeta) -> Identity {

@@ -149,6 +149,10 @@ impl StateWatch {
                 );
             }
         }
+        if matches!(event, Event::ListBegins) {
+            // Until the list is there, nobody knows what was missed.
+            self.contact.lost(kind, Instant::now());
+        }
         let is_of_class = kind == Kind::SwapClass;
         match (&event, seen) {
             (Event::ListBegins, _) if is_of_class => self.statuses.forget_all(),
@@ -218,7 +222,11 @@ impl StateWatch {
         let problems_of = |name: &str| {
             problems.iter().find(|(of, _)| *of == name).map_or::<&[Problem], _>(&[], |(_, problems)| problems)
         };
-        self.statuses.due(problems_of, |name| state.remark_on(name), &Timestamp::now().to_string())
+        self.statuses.due(
+            problems_of,
+            |name| state.remark_on(name),
+            &Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+        )
     }
 }
 

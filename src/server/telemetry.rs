@@ -18,6 +18,9 @@ pub enum LogFormat {
     Json,
 }
 
+/// What the API client says of failed requests and watches we say ourselves, once for each outage.
+const SAID_BY_US: [&str; 2] = ["kube_client::client::builder", "kube_runtime::watcher"];
+
 /// Starts logging for the whole process, panics included.
 pub fn init(format: LogFormat, levels: Targets) -> Result<(), TryInitError> {
     let layer = fmt::layer().with_writer(std::io::stderr);
@@ -27,6 +30,7 @@ pub fn init(format: LogFormat, levels: Targets) -> Result<(), TryInitError> {
             layer.json().flatten_event(true).with_current_span(false).with_span_list(false).boxed()
         }
     };
+    let levels = levels.with_targets(SAID_BY_US.map(|target| (target, LevelFilter::OFF)));
     tracing_subscriber::registry().with(levels).with(layer).try_init()?;
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();

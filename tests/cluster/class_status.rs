@@ -12,6 +12,8 @@ use crate::service_account::SPARK_SWAP;
 use crate::wait;
 use crate::webhook::Webhook;
 
+const GENERATIONS: usize = 5;
+
 /// Replicas do not coordinate, so each of them would write; and each sees what the other wrote.
 #[test]
 fn two_replicas_write_each_status_once() {
@@ -37,7 +39,6 @@ fn two_replicas_write_each_status_once() {
         });
     };
 
-    const GENERATIONS: u64 = 5;
     for percent in 1..=GENERATIONS {
         cluster.apply(&class("contested", json!({"workingSetPercent": percent})));
         let status = judged(cluster, "contested")["status"].take();
@@ -61,7 +62,7 @@ fn two_replicas_write_each_status_once() {
         let requests = cluster.requests_of(SPARK_SWAP).into_iter();
         let is_write =
             |request: &Request| request.resource == "swapclasses/status" && request.name == "contested";
-        requests.filter(|request| is_write(request) && request.status == status).count() as u64
+        requests.filter(|request| is_write(request) && request.status == status).count()
     };
     assert_eq!(writes(200), GENERATIONS);
     // Who comes second is told so, and gives in.
@@ -145,7 +146,6 @@ fn a_class_that_the_crd_lets_through_is_told_every_problem_and_its_last_good_ver
     problems(&judged(cluster, "strict"));
     assert_eq!(plan(), None, "never in force");
     assert_eq!(webhook.metric("spark_swap_state_problems").as_deref(), Some("3"));
-
     // Nor is it told again when the condition is written.
     assert_eq!(webhook.log().matches("101 is not between").count(), 1, "{}", webhook.log());
 

@@ -12,7 +12,6 @@ use serde_json::{Value, json};
 use crate::audit;
 use crate::parts;
 use crate::process::{self, Process};
-use crate::service_account;
 use crate::wait;
 
 /// Controllers that would turn nodes without a kubelet into unreachable ones.
@@ -30,7 +29,6 @@ pub(crate) struct ControlPlane {
     /// The command line of the API server.
     api_server: Vec<String>,
     numbers: AtomicU32,
-    least_rights: OnceLock<PathBuf>,
 }
 
 impl ControlPlane {
@@ -74,7 +72,6 @@ impl ControlPlane {
             processes: Mutex::default(),
             api_server: Vec::new(),
             numbers: AtomicU32::new(0),
-            least_rights: OnceLock::new(),
         };
         let store = this.start_etcd();
         this.start_api_server(&store);
@@ -111,7 +108,11 @@ impl ControlPlane {
 
     /// The cluster administrator's.
     pub(crate) fn kubeconfig(&self) -> PathBuf {
-        self.dir.join(format!("{ADMIN}.kubeconfig"))
+        self.path_of_kubeconfig(ADMIN)
+    }
+
+    pub(crate) fn path_of_kubeconfig(&self, name: &str) -> PathBuf {
+        self.dir.join(format!("{name}.kubeconfig"))
     }
 
     /// Where logs and other files of this run may be put.
@@ -122,11 +123,6 @@ impl ControlPlane {
     /// A number that this cluster gives to nobody else.
     pub(crate) fn next_number(&self) -> u32 {
         self.numbers.fetch_add(1, Ordering::Relaxed)
-    }
-
-    /// A kubeconfig with the rights that spark-swap is installed with, and no others.
-    pub(crate) fn least_rights(&self) -> &Path {
-        self.least_rights.get_or_init(|| service_account::install(self))
     }
 
     /// The ends of all logs, for a failure message.
@@ -199,7 +195,8 @@ impl ControlPlane {
     }
 
     fn start_component(&self, name: &'static str, options: &[&str]) {
-        let kubeconfig = self.path(&format!("{ADMIN}.kubeconfig"));
+        let kubeconfig = self.kubeconfig();
+        let kubeconfig = kubeconfig.display();
         let common = [
             &format!("--kubeconfig={kubeconfig}"),
             &format!("--authentication-kubeconfig={kubeconfig}"),
@@ -245,7 +242,7 @@ impl ControlPlane {
             "users": [{"name": "user", "user": user}],
             "contexts": [{"name": "test", "context": {"cluster": "test", "user": "user"}}],
         });
-        let path = self.dir.join(format!("{name}.kubeconfig"));
+        let path = self.path_of_kubeconfig(name);
         fs::write(&path, config.to_string()).unwrap();
         path
     }

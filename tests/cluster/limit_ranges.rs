@@ -171,7 +171,7 @@ fn namespace_with(cluster: &ControlPlane, limits: &Value) -> String {
             "metadata": {"name": format!("limits-{index}"), "namespace": namespace},
         })
     });
-    let list = json!({"apiVersion": "v1", "kind": "List", "items": Vec::from_iter(items)});
+    let list = json!({"apiVersion": "v1", "kind": "List", "items": items.collect::<Vec<_>>()});
     cluster.try_kubectl_with(&["create", "-f", "-"], &list.to_string()).unwrap();
     namespace
 }

@@ -35,6 +35,7 @@ mod wait;
 mod webhook;
 
 // The tests, by subject.
+mod api_outage;
 mod check;
 mod class_agreement;
 mod class_selection;
@@ -48,6 +49,7 @@ mod harness;
 mod kubelet_oracle;
 mod limit_range_oracle;
 mod limit_ranges;
+mod live_spark;
 mod live_state;
 mod node_labels;
 mod other_webhooks;

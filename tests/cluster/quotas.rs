@@ -33,7 +33,12 @@ fn a_quota_holds_as_many_executors_as_before_or_more_and_is_charged_what_was_pla
     let _webhook = Webhook::start_live(cluster, &fleets.each_ref().map(|(namespace, _)| &**namespace));
     for (namespace, expected) in &fleets {
         judged(cluster, namespace);
-        assert_eq!(fill(cluster, namespace).len(), *expected, "{namespace}");
+        let stored = fill(cluster, namespace);
+        assert_eq!(stored.len(), *expected, "{namespace}");
+        for plan in stored.iter().map(|pod| pods::plan(pod).expect("a plan")) {
+            let [request, limit] = ["request", "limit"].map(|size| plan[size]["to"].as_u64().unwrap());
+            assert!(request <= 9011 * MIB && limit <= 9011 * MIB, "{plan}");
+        }
     }
 }
 
@@ -55,10 +60,6 @@ fn fill(cluster: &ControlPlane, namespace: &str) -> Vec<Value> {
         let sum = |of: fn(&Value) -> u64| stored.iter().map(of).sum::<u64>();
         assert_eq!(pods::bytes(&used["requests.memory"]), sum(pods::request));
         assert_eq!(pods::bytes(&used["limits.memory"]), sum(pods::limit));
-        for plan in stored.iter().filter_map(pods::plan) {
-            let [request, limit] = ["request", "limit"].map(|size| plan[size]["to"].as_u64().unwrap());
-            assert!(request <= 9011 * MIB && limit <= 9011 * MIB, "{plan}");
-        }
     }
 }
 

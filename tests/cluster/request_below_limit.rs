@@ -97,7 +97,9 @@ fn check((request, limit): (u64, u64), expected: &[Expected]) {
     for Expected { class, reason, sizes, bound } in expected {
         let mut pod = pods::executor(class, 8192, 819);
         pod["metadata"]["labels"][CLASS_LABEL] = json!(class_name(class));
-        pods::spark_container_mut(&mut pod)["resources"] = json!({"requests": {"cpu": "1", "memory": format!("{request}Mi")}, "limits": {"memory": format!("{limit}Mi")}});
+        let resources = &mut pods::spark_container_mut(&mut pod)["resources"];
+        resources["requests"]["memory"] = json!(format!("{request}Mi"));
+        resources["limits"]["memory"] = json!(format!("{limit}Mi"));
         let stored = cluster.try_create(&pod, &["-n", &namespace]).unwrap();
         let heap =
             pods::env(&stored, "SPARK_EXECUTOR_MEMORY").unwrap().trim_end_matches('m').parse().unwrap();

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::classes::{self, CLASS_LABEL, class_for, density, swap_class_crd, swap_node};
 use crate::control_plane::ControlPlane;
-use crate::service_account::{self, SPARK_SWAP};
+use crate::service_account::{self, SPARK_SWAP, least_rights};
 use crate::wait;
 use crate::webhook::Webhook;
 use crate::{nodes, pods};
@@ -19,8 +19,8 @@ fn an_installed_webhook_uses_every_right_that_it_has_and_is_refused_nothing() {
     swap_class_crd(cluster);
     let namespace = cluster.namespace("rights", json!({}));
     nodes::join(cluster, &swap_node(&namespace), &namespace);
-    let webhook = Webhook::start_live(cluster, &[&namespace]);
     cluster.apply(&class_for(&namespace, &namespace, density()));
+    let webhook = Webhook::start_live(cluster, &[&namespace]);
     assert_eq!(classes::judged(cluster, &namespace)["status"]["conditions"][0]["status"], "True");
     let mut pod = pods::executor("executor", 8192, 819);
     pod["metadata"]["labels"][CLASS_LABEL] = json!(namespace);
@@ -49,7 +49,7 @@ fn an_installed_webhook_uses_every_right_that_it_has_and_is_refused_nothing() {
 #[test]
 fn an_installed_webhook_may_do_this_and_nothing_else() {
     let cluster = ControlPlane::shared();
-    cluster.least_rights();
+    least_rights(cluster);
     let rights_of = |name: &str| -> BTreeSet<String> {
         let user = format!("--as=system:serviceaccount:spark-swap:{name}");
         let rights = cluster.kubectl(&["auth", "can-i", "--list", "--no-headers", &user]);
@@ -95,8 +95,9 @@ fn a_missing_right_is_named_by_readiness_log_and_audit() {
     wait::until("the right that is missing", wait::LIMIT, || {
         let readiness = webhook.readiness();
         let log = webhook.log();
-        let is_named =
-            readiness.body.trim() == "waiting for limitranges" && log.contains("limitranges is forbidden");
+        let waits: Vec<_> =
+            readiness.body.lines().filter(|line| *line != "waiting for the first state").collect();
+        let is_named = waits == ["waiting for limitranges"] && log.contains("limitranges is forbidden");
         if is_named && readiness.status == 503 { Ok(()) } else { Err(format!("{readiness:?}\n{log}")) }
     });
     let requests = cluster.requests_of(&format!("system:serviceaccount:{namespace}:spark-swap"));

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::Mutex;
 
 use serde_json::{Value, json};
 
@@ -12,8 +13,14 @@ use crate::webhook::program;
 /// Who an installed spark-swap is.
 pub(crate) const SPARK_SWAP: &str = "system:serviceaccount:spark-swap:spark-swap";
 
-/// Installs what `spark-swap manifests` says about rights, and makes a kubeconfig for its service account.
-pub(crate) fn install(cluster: &ControlPlane) -> PathBuf {
+/// A kubeconfig with the rights that spark-swap is installed with, and no others.
+pub(crate) fn least_rights(cluster: &ControlPlane) -> PathBuf {
+    static INSTALLING: Mutex<()> = Mutex::new(());
+    let _one_at_a_time = INSTALLING.lock();
+    let path = cluster.path_of_kubeconfig("spark-swap-spark-swap");
+    if path.exists() {
+        return path;
+    }
     cluster.create(&json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "spark-swap"}}));
     for object in manifests(cluster) {
         cluster.apply(&object);

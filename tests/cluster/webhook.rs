@@ -13,6 +13,7 @@ use crate::http::{self, Answer};
 use crate::parts::free_port;
 use crate::pods;
 use crate::process::{self, Process};
+use crate::service_account::least_rights;
 use crate::wait;
 
 /// A running webhook, called for the pods of some namespaces only, so that tests
@@ -62,7 +63,7 @@ impl<'a> Webhook<'a> {
 
     /// Starts a webhook that watches the cluster with the rights of an installed one, for pods of `namespaces`.
     pub(crate) fn start_live(cluster: &'a ControlPlane, namespaces: &[&str]) -> Self {
-        let mut this = Self::watching(cluster, namespaces, cluster.least_rights());
+        let mut this = Self::watching(cluster, namespaces, &least_rights(cluster));
         this.serve();
         this
     }

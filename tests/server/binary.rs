@@ -238,7 +238,7 @@ async fn a_state_decides() {
 #[case::level(&["--log-level", "inof"], "expected off, error, warn")]
 #[case::format(&["--log-format", "xml"], "[possible values: text, json]")]
 #[case::zero_threads(&["--threads", "0"], "expected a number from 1")]
-#[case::taint(&["--transient-taint", "a*b"], "expected KEY, PREFIX* or *SUFFIX")]
+#[case::taint(&["--transient-taint", "a*b"], "write a taint key, PREFIX* or *SUFFIX")]
 #[case::name(&["--tls-san", "https://x"], "expected a DNS name")]
 #[case::state(&["--state", "/nowhere/state"], "/nowhere/state: cannot be read")]
 #[case::unknown_flag(&["--nonsense"], "--nonsense")]
