@@ -11,6 +11,7 @@ use crate::admission::operation::NewToleration;
 use crate::admission::plan_annotation::{FoundPlan, PLAN_ANNOTATION};
 use crate::admission::pod::Pod;
 use crate::admission::swap_annotation;
+use crate::sizing::arithmetic::{mib, percent_floor};
 use crate::sizing::class::{Backend, SwapClass};
 use crate::sizing::spark_memory::MIB;
 use crate::sizing::state::State;
@@ -29,7 +30,7 @@ pub fn take_back_plan(pod: &mut Value, state: &State) -> bool {
         take_back_annotations(pod, &path);
         if let Some(container) = pod.pointer_mut(&path) {
             take_back_sizes(container, &plan);
-            take_back_young_generation(container, class.as_deref());
+            take_back_young_generation(container, &plan, class.as_deref());
         }
         if plan.needed_permille > 0 {
             take_back_pin(pod, plan.needed_permille);
@@ -76,18 +77,17 @@ fn take_back_sizes(container: &mut Value, plan: &FoundPlan) {
     }
 }
 
-/// `-Xmn` is the last of the numbered options.
-fn take_back_young_generation(container: &mut Value, class: Option<&SwapClass>) {
+/// The last of the numbered options, where it is the share of the heap that the class says: another one is the user's own.
+fn take_back_young_generation(container: &mut Value, plan: &FoundPlan, class: Option<&SwapClass>) {
+    let percent = class.map_or(0, |class| class.young_generation_percent);
+    let Some(heap) = plan.heap.and_then(|heap| heap.to).filter(|_| percent > 0) else { return };
     let Some(env) = list(container, "/env") else { return };
     let number = |variable: &Value| text(variable, "name").strip_prefix(JAVA_OPT_PREFIX)?.parse::<u64>().ok();
     let places = env.iter().enumerate();
-    let last = places
-        .filter_map(|(place, variable)| Some((number(variable)?, place, variable)))
-        .max_by_key(|(number, ..)| *number);
-    let is_capped = class.is_some_and(|class| class.young_generation_percent > 0);
-    if let Some((_, place, _)) =
-        last.filter(|(.., option)| is_capped && text(option, "value").starts_with("-Xmn"))
-    {
+    let numbered = places.filter_map(|(place, variable)| Some((number(variable)?, place, variable)));
+    let last = numbered.max_by_key(|(number, ..)| *number);
+    let written = format!("-Xmn{}m", mib(percent_floor(heap, percent)));
+    if let Some((_, place, _)) = last.filter(|(.., option)| text(option, "value") == written) {
         env.remove(place);
     }
 }

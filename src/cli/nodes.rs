@@ -2,7 +2,7 @@
 
 pub mod executors;
 pub mod fleet;
-pub mod label;
+pub mod label_change;
 pub mod labelling;
 pub mod manual;
 pub mod object;

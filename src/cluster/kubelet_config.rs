@@ -8,6 +8,8 @@ use kube::core::Request;
 use serde::Deserialize;
 use tokio::time::timeout;
 
+use super::connection::cause;
+
 /// The part of a `KubeletConfiguration` that decides about swap.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -68,8 +70,7 @@ pub async fn ask(client: &Client, node: &str) -> Result<KubeletConfig, Unanswere
         Err(kube::Error::Api(status)) if status.is_forbidden() && status.details.is_some() => {
             Err(Unanswered::Forbidden(status.message))
         }
-        Err(kube::Error::Api(status)) => Err(Unanswered::NoAnswer(status.message)),
-        Err(error) => Err(Unanswered::NoAnswer(error.to_string())),
+        Err(error) => Err(Unanswered::NoAnswer(cause(&error))),
     }
 }
 

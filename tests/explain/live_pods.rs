@@ -56,6 +56,17 @@ fn it_would_be_left_alone() {
 }
 
 #[test]
+fn an_option_of_the_users_own_is_not_taken_for_ours() {
+    let spec = "{strategy: HeapGrowth, heap: {growthPercent: 30, youngGenerationPercent: 10}}";
+    let own = json!({"name": "SPARK_JAVA_OPT_7", "value": "-Xmn512m"});
+    let pod = planned(&executor_with(&[("/spec/containers/0/env/-", own)]), spec, &NODE);
+    let now = now(&pod, spec, &NODE);
+    assert_eq!(now["verdict"], "Same");
+    let patch = now["decision"]["patch"].to_string();
+    assert!(!patch.contains("-Xmn"), "{patch}");
+}
+
+#[test]
 fn a_pod_without_a_plan() {
     let pod = stored(executor(), "Burstable");
     assert_snapshot!(explain_pod(&pod, Some(&class(DENSITY)), &NODE));

@@ -10,10 +10,9 @@ use kube::core::{Expression, Selector, SelectorExt};
 
 use super::checks::{Check, CheckId};
 use super::facts::{Facts, Seen};
+use crate::cli::manifests::ENTRY;
 use crate::sizing::state::{CLASS_LABEL, OPT_OUT};
 
-/// The name of the entry that `spark-swap manifests` prints.
-pub const ENTRY: &str = "executors.spark-swap.io";
 /// The label of a namespace that holds its name.
 pub const NAME_LABEL: &str = "kubernetes.io/metadata.name";
 const ROLE_LABEL: &str = "spark-role";

@@ -9,6 +9,7 @@ use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 use serde_json::{Value, json};
 
+use super::ENTRY;
 use super::target::{Service, Target};
 use crate::cli::Failure;
 use crate::server::mutate;
@@ -44,7 +45,7 @@ pub(super) fn configuration(
             },
         },
         "webhooks": [{
-            "name": "executors.spark-swap.io",
+            "name": ENTRY,
             "admissionReviewVersions": ["v1"],
             "clientConfig": client,
             "rules": [{

@@ -8,7 +8,7 @@ use kube::{Api, Client};
 use serde_json::json;
 
 use super::fleet::{CONCURRENCY, Fleet};
-use super::label::{Change, LABEL, UNREACHABLE};
+use super::label_change::{Change, LABEL, UNREACHABLE};
 use super::{Report, judge, template};
 use crate::cli::progress;
 use crate::cluster::arrival::Arrival;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::label::LABEL;
+use super::label_change::LABEL;
 use crate::cli::sentences::counted;
 use crate::cluster::node_group::{NodeGroup, Provider};
 use crate::sizing::nodes::Node;
