@@ -171,7 +171,7 @@ impl Load {
         let (namespace, log) = (namespace.to_owned(), Arc::clone(&created));
         let thread = thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            let client = runtime.block_on(flags.connect()).unwrap();
+            let client = runtime.block_on(flags.connect()).unwrap().client;
             let pod = ApiResource::from_gvk(&GroupVersionKind::gvk("", "v1", "Pod"));
             let api: Api<DynamicObject> = Api::namespaced_with(client, &namespace, &pod);
             for index in 0.. {
