@@ -23,7 +23,7 @@ demo: ## a captured executor, before and after, over HTTPS; needs nothing but Ru
 demo-cluster: ## the same with a real control plane and a real Spark driver
 	cargo test --locked --quiet --test cluster -- --nocapture demo::
 
-bench: ## benchmarks: time, instructions, allocations, and the server beside a constant answer
+bench: ## benchmarks: time, instructions, allocations, the server beside a constant answer, and on a large cluster
 	benches/run
 
 release: ## the binary that users get
