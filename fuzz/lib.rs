@@ -1,6 +1,5 @@
 //! What the fuzz targets share: a cluster to decide in, and what must be true of every answer.
 
-use std::collections::BTreeMap;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -8,6 +7,7 @@ use serde_json::{Value, json};
 use spark_swap::admission::answer::{Answer, Malformed, answer};
 use spark_swap::admission::reason::Reason;
 use spark_swap::sizing::class::{Backend, QosMode, Strategy, SwapBackend, SwapClass};
+use spark_swap::sizing::labels::Labels;
 use spark_swap::sizing::nodes::Node;
 use spark_swap::sizing::state::{Settings, State, StateParts};
 
@@ -31,9 +31,8 @@ pub fn cluster() -> State {
         explicit(class("crio", Strategy::Density), Backend::CrioAnnotation, QosMode::Guaranteed),
         explicit(class("nri", Strategy::SafetyNet), Backend::NriMemoryQos, QosMode::Burstable),
     ];
-    let labels: BTreeMap<String, String> = ["limited", "crio", "nri"]
-        .map(|backend| (format!("spark-swap.io/{backend}-swap-permille"), "500".to_owned()))
-        .into();
+    let evidence = ["limited", "crio", "nri"].map(|backend| (format!("spark-swap.io/{backend}-swap-permille"), "500"));
+    let labels = Labels::from_iter(evidence);
     let node = |name: &str, gib: u64| Node {
         name: name.to_owned(),
         memory: gib << 30,
