@@ -1,6 +1,8 @@
 //! `spark-swap serve`: the webhook.
 
-use std::net::{SocketAddr, TcpListener};
+mod process;
+
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,9 +11,6 @@ use arc_swap::ArcSwap;
 use clap::Args;
 use kube::Client;
 use time::OffsetDateTime;
-use tokio::net::TcpSocket;
-use tokio::runtime::{Builder, Runtime};
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tracing::{info, warn};
@@ -36,6 +35,7 @@ use crate::server::telemetry::{self, LogFormat};
 use crate::server::tls::{CertificatePair, ServedCertificate};
 use crate::sizing::nodes::TaintPattern;
 use crate::sizing::state::Settings;
+use process::{address, count_signals, listen, runtime};
 
 /// Run the webhook.
 ///
@@ -297,45 +297,6 @@ fn self_made(names: &[String]) -> Result<(String, CertificatePair), String> {
 fn write_ca(path: &Path, authority: &str) -> Result<(), Failure> {
     write_atomically(path, authority.as_bytes(), PUBLIC)
         .map_err(|error| Failure::bad_input(format_args!("--write-ca {}", path.display()), error))
-}
-
-fn runtime(threads: Option<usize>) -> std::io::Result<Runtime> {
-    let processors = std::thread::available_parallelism().map_or(1, usize::from);
-    match threads.unwrap_or_else(|| processors.min(4)) {
-        1 => Builder::new_current_thread().enable_all().build(),
-        threads => Builder::new_multi_thread().worker_threads(threads).enable_all().build(),
-    }
-}
-
-/// Binds with a backlog for a burst of connections; the standard library's is 128.
-fn listen(flag: &str, address: SocketAddr) -> Result<TcpListener, Failure> {
-    let bind = || {
-        let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-        socket.set_reuseaddr(true)?;
-        socket.bind(address)?;
-        socket.listen(1024)?.into_std()
-    };
-    bind().map_err(|error| Failure::bad_input(format_args!("{flag} {address}"), error))
-}
-
-fn address(listener: &TcpListener) -> String {
-    listener.local_addr().map_or_else(|error| error.to_string(), |address| address.to_string())
-}
-
-/// Counts SIGTERM and SIGINT.
-fn count_signals(count: watch::Sender<u8>) -> Result<impl Future<Output = ()>, Failure> {
-    let signal = |kind| signal(kind).map_err(|error| Failure::bad_input("signals", error));
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    Ok(async move {
-        loop {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-            }
-            count.send_modify(|signals| *signals = signals.saturating_add(1));
-        }
-    })
 }
 
 fn at_least_one(text: &str) -> Result<usize, String> {

@@ -16,6 +16,7 @@ use serde_json::Value;
 
 use super::arrival::Arrival;
 use super::class_status::Seen;
+use super::connection::cause;
 use super::live_state::Event;
 use super::objects::{Identity, Kind, Object};
 use super::snapshot::{class_object, swap_classes};
@@ -118,7 +119,7 @@ fn stream<K: Resource + Send + 'static>(
             watcher::Error::InitialListFailed(kube::Error::Api(status))
             | watcher::Error::WatchStartFailed(kube::Error::Api(status)),
         ) if status.code == 404 => Told::NoSuchKind(kind),
-        Err(error) => Told::Failed(kind, error.to_string()),
+        Err(error) => Told::Failed(kind, problem(&error)),
     };
     // What is too old to be resumed is listed anew at once: the API server is there and has nothing against it.
     let watched = watched.filter(|event| ready(!is_expired(event)));
@@ -127,6 +128,17 @@ fn stream<K: Resource + Send + 'static>(
 
 fn is_expired<K>(event: &watcher::Result<watcher::Event<K>>) -> bool {
     matches!(event, Err(watcher::Error::WatchError(status)) if status.code == 410)
+}
+
+/// Why it failed, for people: the library names the layers that the error went through.
+fn problem(error: &watcher::Error) -> String {
+    match error {
+        watcher::Error::InitialListFailed(error) => format!("listing: {}", cause(error)),
+        watcher::Error::WatchStartFailed(error) | watcher::Error::WatchFailed(error) => {
+            format!("watching: {}", cause(error))
+        }
+        watcher::Error::WatchError(_) | watcher::Error::NoResourceVersion => error.to_string(),
+    }
 }
 
 fn identity(kind: Kind, metadata: &ObjectMeta) -> Identity {

@@ -1,0 +1,51 @@
+//! What the process of the webhook takes from its machine: threads, sockets and signals.
+
+use std::net::{SocketAddr, TcpListener};
+
+use tokio::net::TcpSocket;
+use tokio::runtime::{Builder, Runtime};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+use crate::cli::Failure;
+
+/// As many threads as there are processors, at most 4, where nothing else is said.
+pub(super) fn runtime(threads: Option<usize>) -> std::io::Result<Runtime> {
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    match threads.unwrap_or_else(|| processors.min(4)) {
+        1 => Builder::new_current_thread().enable_all().build(),
+        threads => Builder::new_multi_thread().worker_threads(threads).enable_all().build(),
+    }
+}
+
+/// Binds with a backlog for a burst of connections; the standard library's is 128.
+pub(super) fn listen(flag: &str, address: SocketAddr) -> Result<TcpListener, Failure> {
+    let bind = || {
+        let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        socket.listen(1024)?.into_std()
+    };
+    bind().map_err(|error| Failure::bad_input(format_args!("{flag} {address}"), error))
+}
+
+/// Where it listens, for the log.
+pub(super) fn address(listener: &TcpListener) -> String {
+    listener.local_addr().map_or_else(|error| error.to_string(), |address| address.to_string())
+}
+
+/// Counts SIGTERM and SIGINT.
+pub(super) fn count_signals(count: watch::Sender<u8>) -> Result<impl Future<Output = ()>, Failure> {
+    let signal = |kind| signal(kind).map_err(|error| Failure::bad_input("signals", error));
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            count.send_modify(|signals| *signals = signals.saturating_add(1));
+        }
+    })
+}
