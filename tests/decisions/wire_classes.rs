@@ -14,8 +14,9 @@ proptest! {
         object.metadata.annotations =
             Some([(DEFAULT_CLASS_ANNOTATION.to_owned(), class.is_default.to_string())].into());
         let json = serde_json::to_value(&object).unwrap();
-        prop_assert_eq!(SwapClass::from_object(&json), Ok(class));
-        let read: WireClass = serde_json::from_value(json.clone()).unwrap();
-        prop_assert_eq!(serde_json::to_value(read).unwrap(), json);
+        prop_assert_eq!(SwapClass::from_object(&json), Ok(class.clone()));
+        let read: WireClass = serde_json::from_value(json).unwrap();
+        // A size may be written in another way, for a number of bytes that is read counts in thousands: 5000 as 5k.
+        prop_assert_eq!(SwapClass::from_object(&serde_json::to_value(read).unwrap()), Ok(class));
     }
 }
