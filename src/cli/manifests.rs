@@ -39,8 +39,7 @@ pub struct Manifests {
     /// The name of the webhook configuration
     #[arg(long, default_value = DEFAULT_NAME, value_parser = parse_dns_name)]
     name: String,
-    /// The namespace of spark-swap itself: it has to exist, its ServiceAccount lives there, and the webhook never acts on
-    /// it [default: the namespace of --service, else spark-swap]
+    /// The namespace of spark-swap itself: its ServiceAccount lives there, and the webhook never acts on it [default: the namespace of --service, else spark-swap]
     #[arg(long, value_parser = names::namespace)]
     namespace: Option<String>,
     /// The format. json: one object, or a List of several
@@ -50,7 +49,6 @@ pub struct Manifests {
 
 const EXAMPLES: &str = "\
 Examples:
-  kubectl create namespace spark-swap
   spark-swap manifests --ca certs/ca.crt | kubectl apply -f -
   spark-swap manifests --service tools/swap:8443 --only webhook | kubectl diff -f -
   spark-swap manifests --url https://192.0.2.7:8443/mutate --ca ca.crt --only crd,webhook -o json";
@@ -60,7 +58,7 @@ Examples:
 enum Part {
     /// The CustomResourceDefinition of SwapClass
     Crd,
-    /// ServiceAccount, ClusterRole and ClusterRoleBinding of spark-swap
+    /// Namespace, ServiceAccount, ClusterRole and ClusterRoleBinding of spark-swap
     Rbac,
     /// The MutatingWebhookConfiguration
     Webhook,

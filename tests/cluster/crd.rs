@@ -34,6 +34,7 @@ fn the_manifests_are_accepted_as_printed() {
         names,
         [
             "customresourcedefinition.apiextensions.k8s.io/swapclasses.spark-swap.io",
+            &*format!("namespace/{namespace}"),
             "serviceaccount/spark-swap",
             "clusterrole.rbac.authorization.k8s.io/spark-swap",
             "clusterrolebinding.rbac.authorization.k8s.io/spark-swap",

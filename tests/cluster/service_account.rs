@@ -21,7 +21,6 @@ pub(crate) fn least_rights(cluster: &ControlPlane) -> PathBuf {
     if path.exists() {
         return path;
     }
-    cluster.create(&json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "spark-swap"}}));
     for object in manifests(cluster) {
         cluster.apply(&object);
     }

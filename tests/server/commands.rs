@@ -126,12 +126,12 @@ fn manifests_prints_a_narrow_webhook_that_fails_open() {
 fn everything_is_printed_in_the_order_in_which_it_is_applied() {
     let list = manifests(&[]);
     assert_eq!((&list["apiVersion"], &list["kind"]), (&json!("v1"), &json!("List")));
-    let rbac = ["ServiceAccount", "ClusterRole", "ClusterRoleBinding"];
+    let rbac = ["Namespace", "ServiceAccount", "ClusterRole", "ClusterRoleBinding"];
     let all = [&["CustomResourceDefinition"], &rbac[..], &["MutatingWebhookConfiguration"]].concat();
     assert_eq!(kinds(&list), all);
     assert_eq!(manifests(&["--only", "webhook,rbac,crd"]), list);
     assert_eq!(kinds(&manifests(&["--only", "rbac"])), rbac);
-    assert_eq!(kinds(&manifests(&["--only", "webhook", "--only", "crd"])), [all[0], all[4]]);
+    assert_eq!(kinds(&manifests(&["--only", "webhook", "--only", "crd"])), [all[0], all[5]]);
 }
 
 #[test]
@@ -161,9 +161,10 @@ fn the_namespace_of_the_installation_is_the_same_everywhere(
     #[case] mut service: Value,
 ) {
     let list = manifests(flags);
-    let [_, account, role, binding, webhook] = list["items"].as_array().unwrap().as_slice() else {
+    let [_, own, account, role, binding, webhook] = list["items"].as_array().unwrap().as_slice() else {
         panic!("{list}")
     };
+    assert_eq!(own["metadata"]["name"], namespace);
     assert_eq!(account["metadata"]["namespace"], namespace);
     assert_eq!(
         binding["subjects"],
@@ -181,7 +182,7 @@ fn the_namespace_of_the_installation_is_the_same_everywhere(
 
 #[test]
 fn the_role_writes_nothing_but_the_status_of_classes() {
-    let rules = manifests(&["--only", "rbac"])["items"][1]["rules"].clone();
+    let rules = manifests(&["--only", "rbac"])["items"][2]["rules"].clone();
     let writes = |rule: &&Value| {
         let mut verbs = rule["verbs"].as_array().unwrap().iter();
         verbs.any(|verb| !["list", "watch"].contains(&verb.as_str().unwrap()))

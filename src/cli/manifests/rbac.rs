@@ -10,7 +10,10 @@ const MANIFEST: &str = include_str!("../../../manifests/base/rbac.yaml");
 
 /// The manifest with its comments. In quotes, for a namespace may be called `5` or `no`.
 pub(super) fn manifest(namespace: &str) -> String {
-    MANIFEST.replace(&format!("namespace: {DEFAULT_NAME}\n"), &format!("namespace: \"{namespace}\"\n"))
+    MANIFEST
+        // The first name is that of the Namespace itself.
+        .replacen(&format!("  name: {DEFAULT_NAME}\n"), &format!("  name: \"{namespace}\"\n"), 1)
+        .replace(&format!("namespace: {DEFAULT_NAME}\n"), &format!("namespace: \"{namespace}\"\n"))
 }
 
 pub(super) fn objects(namespace: &str) -> Result<Vec<Value>, Failure> {
