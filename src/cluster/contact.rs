@@ -1,6 +1,7 @@
 //! Whether the API server can be heard, kind by kind: what the age of the state follows from.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,22 +18,25 @@ use super::objects::Kind;
 /// Since when the watch of each kind has been without an API server; kinds in contact are not in it.
 #[derive(Debug)]
 pub struct Contact {
-    lost: Mutex<BTreeMap<&'static str, Instant>>,
+    lost: Mutex<HashMap<Kind, Instant>>,
 }
 
 impl Contact {
     /// No kind was heard of yet.
     pub fn none_yet(now: Instant) -> Self {
-        let lost = Kind::ALL.iter().map(|kind| (kind.plural(), now)).collect();
+        let lost = Kind::ALL.iter().map(|kind| (*kind, now)).collect();
         Self { lost: Mutex::new(lost) }
     }
 
     /// A list or watch of the kind failed or broke off. True when the API server was heard about it until now.
     pub fn lost(&self, kind: Kind, now: Instant) -> bool {
-        let mut lost = self.lost.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_new = !lost.contains_key(kind.plural());
-        lost.entry(kind.plural()).or_insert(now);
-        is_new
+        match self.lost.lock().unwrap_or_else(PoisonError::into_inner).entry(kind) {
+            Entry::Occupied(_) => false,
+            Entry::Vacant(entry) => {
+                entry.insert(now);
+                true
+            }
+        }
     }
 
     /// How old the state may be: the time since the first contact that is still lost broke off; zero when the API
@@ -51,7 +55,7 @@ impl Contact {
 
     /// The API server answered about the kind.
     pub fn heard(&self, kind: Kind) {
-        self.lost.lock().unwrap_or_else(PoisonError::into_inner).remove(kind.plural());
+        self.lost.lock().unwrap_or_else(PoisonError::into_inner).remove(&kind);
     }
 }
 

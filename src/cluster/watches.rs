@@ -177,6 +177,16 @@ mod tests {
     }
 
     #[test]
+    fn a_version_that_is_too_old_is_no_failure_to_wait_after() {
+        let failed = |code| {
+            let status = kube::core::Status { code, ..kube::core::Status::default() };
+            Err::<watcher::Event<Arrival>, _>(watcher::Error::WatchError(Box::new(status)))
+        };
+        assert!(is_expired(&failed(410)));
+        assert!(!is_expired(&failed(500)));
+    }
+
+    #[test]
     fn only_what_an_object_did_not_say_last_is_news() {
         let mut known = Known::default();
         let mut is_news = |event| known.is_news(&Ok(event));
