@@ -156,7 +156,8 @@ impl ControlPlane {
                 format!("--secure-port={port}"),
                 format!("--cert-dir={}", self.path("certs")),
                 format!("--etcd-servers={store}"),
-                "--service-cluster-ip-range=10.96.0.0/16".to_owned(),
+                // Loopback: a process can listen where a Service is, which stands in for the node's kube-proxy.
+                "--service-cluster-ip-range=127.96.0.0/16".to_owned(),
                 "--endpoint-reconciler-type=none".to_owned(),
                 // Nodes' names are in no DNS.
                 "--kubelet-preferred-address-types=InternalIP".to_owned(),
