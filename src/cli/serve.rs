@@ -109,7 +109,7 @@ pub struct Serve {
         env = "SPARK_SWAP_MAX_CONNECTIONS"
     )]
     max_connections: usize,
-    /// Reviews in flight; one more is answered with 503 at once
+    /// Reviews in flight; the pod of one more is admitted as it is, at once
     #[arg(
         long, value_name = "NUMBER", default_value_t = 256, value_parser = at_least_one,
         env = "SPARK_SWAP_MAX_REVIEWS"

@@ -21,9 +21,9 @@ pub const MAX_BODY: usize = 8 << 20;
 pub struct Limits {
     /// Open connections; one more is closed at once. The API server keeps 25 idle ones per replica.
     pub max_connections: usize,
-    /// Reviews in flight; one more is answered with 503 at once.
+    /// Reviews in flight; one more is admitted as it is, at once.
     pub max_reviews: usize,
-    /// Memory for the bodies of all reviews in flight; a body for which there is no room is answered with 503.
+    /// Memory for the bodies of all reviews in flight; a pod for whose body there is no room is admitted as it is.
     pub body_memory: usize,
     /// For the TLS handshake.
     pub handshake_timeout: Duration,

@@ -70,7 +70,7 @@ pub enum Outcome {
     Malformed,
     /// The core panicked; admitted without a patch, or 500 if the body has no uid.
     Panicked,
-    /// Over `--max-reviews` or the memory for bodies: 503.
+    /// Over `--max-reviews` or the memory for bodies; admitted without a patch, or 503 if no uid can be read.
     Overloaded,
     /// The body is over the limit: 413.
     TooLarge,

@@ -14,6 +14,7 @@ pub mod limits;
 pub mod metrics;
 pub mod mutate;
 pub mod readiness;
+mod seldom;
 pub mod state_reload;
 pub mod state_watch;
 pub mod telemetry;
