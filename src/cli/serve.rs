@@ -103,7 +103,7 @@ pub struct Serve {
         env = "SPARK_SWAP_DRAIN_TIMEOUT"
     )]
     drain_timeout: Duration,
-    /// Open connections; one more is closed at once
+    /// Open connections; one more makes the longest idle one go, and is closed at once where none is idle
     #[arg(
         long, value_name = "NUMBER", default_value_t = 1024, value_parser = at_least_one,
         env = "SPARK_SWAP_MAX_CONNECTIONS"

@@ -71,11 +71,7 @@ pub(super) enum BodyError {
 }
 
 /// Reads a body of at most `limit` bytes. A body of one piece is not copied.
-pub(super) async fn read<'a>(
-    body: &mut Body,
-    limit: usize,
-    room: &'a Room,
-) -> Result<Arrived<'a>, Unread> {
+pub(super) async fn read<'a>(body: &mut Body, limit: usize, room: &'a Room) -> Result<Arrived<'a>, Unread> {
     let declared = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
     if declared > limit {
         return Err(BodyError::TooLarge.into());

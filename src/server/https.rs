@@ -11,7 +11,7 @@ use hyper_util::rt::TokioTimer;
 use rustls::{AlertDescription, Error as TlsError, ServerConfig};
 use tracing::{debug, warn};
 
-use super::limits::{LimitedAcceptor, Limits};
+use super::limits::{ConnectionCounts, LimitedAcceptor, Limits};
 use super::metrics::Metrics;
 
 /// Enough for headers and for reading bodies at speed; hyper's own limit is 400 KiB per connection.
@@ -26,8 +26,12 @@ pub(super) async fn serve(
     metrics: Arc<Metrics>,
     handle: Handle<SocketAddr>,
 ) -> io::Result<()> {
-    let (open, rejected) = (metrics.connections.clone(), metrics.connections_rejected.clone());
-    let slots = LimitedAcceptor::new(limits.max_connections, open, rejected);
+    let counts = ConnectionCounts {
+        open: metrics.connections.clone(),
+        displaced: metrics.connections_displaced.clone(),
+        rejected: metrics.connections_rejected.clone(),
+    };
+    let slots = LimitedAcceptor::new(limits.max_connections, counts);
     let acceptor = RustlsAcceptor::new(RustlsConfig::from_config(Arc::new(config)))
         .handshake_timeout(limits.handshake_timeout)
         .acceptor(slots);

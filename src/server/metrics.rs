@@ -43,6 +43,8 @@ pub struct Metrics {
     pub connections: Gauge,
     /// Connections closed at once because of `--max-connections`.
     pub connections_rejected: Counter,
+    /// Connections without a request that were closed to make room for a new one.
+    pub connections_displaced: Counter,
     /// Handshakes that failed or took too long.
     pub handshake_failures: Counter,
     /// When the served certificate expires, seconds since 1970.
@@ -126,6 +128,7 @@ impl Metrics {
             panics: Counter::default(),
             connections: Gauge::default(),
             connections_rejected: Counter::default(),
+            connections_displaced: Counter::default(),
             handshake_failures: Counter::default(),
             certificate_expiry: Gauge::default(),
             certificate_reloads: Family::default(),
@@ -221,8 +224,10 @@ impl Metrics {
         to.register("reviews_in_flight", "Reviews being answered", self.reviews_in_flight.clone());
         to.register("panics", "Panics while answering; each is a bug", self.panics.clone());
         to.register("connections", "Open connections to the webhook", self.connections.clone());
-        let help = "Connections closed at once because there were too many";
+        let help = "Connections closed at once because there were too many, all of them busy";
         to.register("connections_rejected", help, self.connections_rejected.clone());
+        let help = "Connections without a request that were closed to make room for a new one";
+        to.register("connections_displaced", help, self.connections_displaced.clone());
         let help = "TLS handshakes that failed or took too long";
         to.register("handshake_failures", help, self.handshake_failures.clone());
         let help = "When the served certificate expires, seconds since 1970";

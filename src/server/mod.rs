@@ -8,6 +8,7 @@ pub mod admin;
 mod body;
 pub mod certificate;
 pub mod certificate_files;
+mod connections;
 pub mod drain;
 mod https;
 pub mod limits;

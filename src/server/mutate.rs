@@ -28,7 +28,8 @@ use crate::sizing::state::State;
 pub const PATH: &str = "/mutate";
 
 /// Sent with the answer to a review for which there was no room.
-const OVERLOADED: &str = "spark-swap: overloaded, so this pod is admitted as it is; run more replicas of spark-swap";
+const OVERLOADED: &str =
+    "spark-swap: overloaded, so this pod is admitted as it is; run more replicas of spark-swap";
 
 /// The pure function that answers reviews: [`crate::admission::answer::answer`], or another one in tests.
 pub type AnswerFn = fn(&[u8], &State) -> Result<Answer, Malformed>;
@@ -146,7 +147,10 @@ impl Mutate {
             Verdict::Overloaded(_) => {
                 self.metrics.failed(Outcome::Overloaded, "", duration);
                 if let Some(before) = self.overloaded.take_turn() {
-                    warn!(before, "too many reviews at once: pods are admitted as they are; run more replicas");
+                    warn!(
+                        before,
+                        "too many reviews at once: pods are admitted as they are; run more replicas"
+                    );
                 }
             }
             Verdict::TooLarge => {
