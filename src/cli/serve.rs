@@ -1,6 +1,7 @@
 //! `spark-swap serve`: the webhook.
 
 mod process;
+mod tls_policy;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -33,9 +34,11 @@ use crate::server::state_reload::{self, StateReload};
 use crate::server::state_watch::{Outputs, StateWatch};
 use crate::server::telemetry::{self, LogFormat};
 use crate::server::tls::{CertificatePair, ServedCertificate};
+use crate::server::watched;
 use crate::sizing::nodes::TaintPattern;
 use crate::sizing::state::Settings;
 use process::{address, count_signals, listen, runtime};
+use tls_policy::TlsFlags;
 
 /// Run the webhook.
 ///
@@ -71,6 +74,8 @@ pub struct Serve {
     /// Write the authority of the self-made certificate (PEM) to this file instead of printing it
     #[arg(long, value_name = "FILE", conflicts_with = "tls_cert", env = "SPARK_SWAP_WRITE_CA")]
     write_ca: Option<PathBuf>,
+    #[command(flatten)]
+    tls: TlsFlags,
     /// Watch the cluster of this kubeconfig file [default: $KUBECONFIG, else the pod's own cluster, else none]
     #[arg(long, value_name = "FILE", env = "SPARK_SWAP_KUBECONFIG")]
     kubeconfig: Option<PathBuf>,
@@ -185,6 +190,10 @@ impl Serve {
                 Arc::clone(&metrics),
             ));
         }
+        let (tls, client_ca) = self.tls.policy()?;
+        if let (Some(file), Some(clients)) = (client_ca, &tls.clients) {
+            tasks.spawn(file.watch(watched::POLL_INTERVAL, Arc::clone(clients), Arc::clone(&metrics)));
+        }
         let serving = if cluster.is_some() { "serving; ready after the first sync" } else { "ready" };
         if let Some(client) = cluster {
             let outputs = Outputs {
@@ -208,6 +217,7 @@ impl Serve {
             https,
             admin,
             certificate,
+            tls,
             state,
             answer,
             metrics,

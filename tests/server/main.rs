@@ -12,6 +12,7 @@
 mod binary;
 mod certificates;
 mod client;
+mod client_certificates;
 mod commands;
 mod drain;
 mod harness;

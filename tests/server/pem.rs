@@ -30,7 +30,7 @@ pub(crate) fn chain(intermediates: usize, key: KeyPair) -> Made {
     Made { root, chain: leaf.pem() + &above, key }
 }
 
-fn authority(name: &str) -> CertificateParams {
+pub(crate) fn authority(name: &str) -> CertificateParams {
     let mut params = CertificateParams::default();
     params.distinguished_name.push(DnType::CommonName, name);
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
