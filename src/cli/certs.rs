@@ -103,13 +103,12 @@ enum Made {
     Secret(String),
 }
 
-fn write(path: &Path, made: &Made) -> Result<(), Failure> {
-    let (contents, mode) = match made {
-        Made::Public(contents) => (contents, PUBLIC),
-        Made::Secret(contents) => (contents, SECRET),
+fn write(path: &Path, contents: &Made) -> Result<(), Failure> {
+    let (text, mode) = match contents {
+        Made::Public(text) => (text, PUBLIC),
+        Made::Secret(text) => (text, SECRET),
     };
-    write_atomically(path, contents.as_bytes(), mode)
-        .map_err(|error| Failure::bad_input(path.display(), error))
+    write_atomically(path, text.as_bytes(), mode).map_err(|error| Failure::bad_input(path.display(), error))
 }
 
 /// A string in YAML or on a command line, with quotes only where it needs them.

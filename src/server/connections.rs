@@ -100,13 +100,13 @@ impl Open {
             (!state.is_leaving && state.stage != Stage::Busy).then_some((state.stage, connection))
         });
         let Some((stage, connection)) = candidates.min_by_key(|(stage, _)| *stage) else { return false };
-        let mut state = lock(connection);
-        if state.stage != stage {
+        let mut chosen = lock(connection);
+        if chosen.stage != stage {
             return false;
         }
-        state.is_leaving = true;
+        chosen.is_leaving = true;
         self.leaving = self.leaving.saturating_add(1);
-        if let Some(reader) = state.reader.take() {
+        if let Some(reader) = chosen.reader.take() {
             reader.wake();
         }
         true

@@ -40,19 +40,19 @@ impl<C: PartialEq> Watched<C> {
         Self { in_force, suspect: None }
     }
 
-    /// Judges what was read now. Contents that `make` refuses are reported when they are seen twice in a row, and then
+    /// Judges what was read now. Contents that `judge` refuses are reported when they are seen twice in a row, and then
     /// not again until something changes: a writer may be in the middle of its work.
     pub fn look<T>(
         &mut self,
         read: Result<C, String>,
-        make: impl FnOnce(&C) -> Result<T, String>,
+        judge: impl FnOnce(&C) -> Result<T, String>,
     ) -> Reload<T> {
         let made = match &read {
             Ok(contents) if *contents == self.in_force => {
                 self.suspect = None;
                 return Reload::Unchanged;
             }
-            Ok(contents) => make(contents),
+            Ok(contents) => judge(contents),
             Err(problem) => Err(problem.clone()),
         };
         match (made, read) {
