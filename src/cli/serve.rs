@@ -37,7 +37,7 @@ use crate::server::tls::{CertificatePair, ServedCertificate};
 use crate::server::watched;
 use crate::sizing::nodes::TaintPattern;
 use crate::sizing::state::Settings;
-use process::{address, count_signals, listen, runtime};
+use process::{address, allow_open_files, count_signals, listen, runtime};
 use tls_policy::TlsFlags;
 
 /// Run the webhook.
@@ -179,6 +179,7 @@ impl Serve {
             let every = state_reload::POLL_INTERVAL;
             tasks.spawn(state_files.watch(every, Arc::clone(&state), Arc::clone(&metrics)));
         }
+        allow_open_files(self.max_connections);
         let https = listen("--listen", self.listen)?;
         let admin = listen("--admin-listen", self.admin_listen)?;
         let (certificate, files) = self.certificate()?;

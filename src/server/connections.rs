@@ -16,10 +16,12 @@ use prometheus_client::metrics::gauge::Gauge;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
+use super::limits::most_leaving;
+
 /// All connections of a port.
 #[derive(Debug)]
 pub(super) struct Connections {
-    /// How many may stay. Of those that were told to go, an eighth of this may not have gone yet.
+    /// How many may stay; beside them are a few that were told to go.
     max: usize,
     open: Mutex<Open>,
     /// Orders what happens to connections.
@@ -67,7 +69,7 @@ impl Connections {
         let mut open = lock(&self.open);
         if open.by_number.len().saturating_sub(open.leaving) >= self.max {
             // Again where a request came to the chosen one that very moment.
-            if open.leaving >= self.max.div_ceil(8) || !(0..3).any(|_| open.displace()) {
+            if open.leaving >= most_leaving(self.max) || !(0..3).any(|_| open.displace()) {
                 return None;
             }
             self.displaced.inc();

@@ -53,6 +53,16 @@ impl Default for Limits {
     }
 }
 
+/// How many connections may be open for a moment: those that had to make room need time to go.
+pub fn most_open(max_connections: usize) -> usize {
+    max_connections.saturating_add(most_leaving(max_connections))
+}
+
+/// How many of these were told to go.
+pub(super) fn most_leaving(max_connections: usize) -> usize {
+    max_connections.div_ceil(8)
+}
+
 /// Accepts connections within a limit, without Nagle's delay (40 ms on every new connection) and with keepalive.
 #[derive(Clone, Debug)]
 pub struct LimitedAcceptor {

@@ -15,6 +15,7 @@ mod client;
 mod client_certificates;
 mod commands;
 mod drain;
+mod flood;
 mod harness;
 mod limits;
 mod pem;
