@@ -178,8 +178,8 @@ fn the_api_server_gets_in_once_its_authority_is_in_the_file_and_no_process_is_re
     cluster.assert_refused(&webhook, &namespace, "unknown_authority");
 
     let replaced = r#"spark_swap_client_ca_reloads_total{outcome="replaced"}"#;
-    for (times, authorities) in [other.clone() + &cluster.authority(), cluster.authority()].iter().enumerate()
-    {
+    let both = other + &cluster.authority();
+    for (times, authorities) in (1..).zip([both, cluster.authority()]) {
         volume.renew(&authorities);
         wait::until("new authority", wait::LIMIT, || {
             if webhook.count(replaced) == times { Ok(()) } else { Err(webhook.process.tail()) }
