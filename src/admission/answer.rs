@@ -79,7 +79,7 @@ pub fn answer(body: &[u8], state: &State) -> Result<Answer, Malformed> {
         class: &decision.class_name,
         bound: bound.map(Bound::as_str),
     };
-    let body = review::write(uid, &decision.operations, audit, &decision.warnings());
+    let body = review::write(uid, &decision.operations, Some(audit), &decision.warnings());
     let is_enforced = |enforcement| enforcement == Enforcement::Enforce && !request.is_dry_run();
     let enforced = decision.plan.as_ref().filter(|plan| is_enforced(plan.enforcement));
     let owned = |text: Option<&Text<'_>>| text.map_or_else(String::new, |text| text.as_str().to_owned());

@@ -4,6 +4,7 @@ pub mod answer;
 pub mod class_choice;
 pub mod decision;
 pub mod executor;
+pub mod fail_open;
 pub mod operation;
 pub mod patch;
 pub mod plan_annotation;

@@ -1,6 +1,7 @@
 //! `spark-swap serve`: the webhook.
 
 mod process;
+mod tls_policy;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -33,9 +34,11 @@ use crate::server::state_reload::{self, StateReload};
 use crate::server::state_watch::{Outputs, StateWatch};
 use crate::server::telemetry::{self, LogFormat};
 use crate::server::tls::{CertificatePair, ServedCertificate};
+use crate::server::watched;
 use crate::sizing::nodes::TaintPattern;
 use crate::sizing::state::Settings;
-use process::{address, count_signals, listen, runtime};
+use process::{address, allow_open_files, count_signals, listen, runtime};
+use tls_policy::TlsFlags;
 
 /// Run the webhook.
 ///
@@ -71,6 +74,8 @@ pub struct Serve {
     /// Write the authority of the self-made certificate (PEM) to this file instead of printing it
     #[arg(long, value_name = "FILE", conflicts_with = "tls_cert", env = "SPARK_SWAP_WRITE_CA")]
     write_ca: Option<PathBuf>,
+    #[command(flatten)]
+    tls: TlsFlags,
     /// Watch the cluster of this kubeconfig file [default: $KUBECONFIG, else the pod's own cluster, else none]
     #[arg(long, value_name = "FILE", env = "SPARK_SWAP_KUBECONFIG")]
     kubeconfig: Option<PathBuf>,
@@ -103,13 +108,13 @@ pub struct Serve {
         env = "SPARK_SWAP_DRAIN_TIMEOUT"
     )]
     drain_timeout: Duration,
-    /// Open connections; one more is closed at once
+    /// Open connections; one more makes the longest idle one go, and is closed at once where none is idle
     #[arg(
         long, value_name = "NUMBER", default_value_t = 1024, value_parser = at_least_one,
         env = "SPARK_SWAP_MAX_CONNECTIONS"
     )]
     max_connections: usize,
-    /// Reviews in flight; one more is answered with 503 at once
+    /// Reviews in flight; the pod of one more is admitted as it is, at once
     #[arg(
         long, value_name = "NUMBER", default_value_t = 256, value_parser = at_least_one,
         env = "SPARK_SWAP_MAX_REVIEWS"
@@ -174,6 +179,7 @@ impl Serve {
             let every = state_reload::POLL_INTERVAL;
             tasks.spawn(state_files.watch(every, Arc::clone(&state), Arc::clone(&metrics)));
         }
+        allow_open_files(self.max_connections);
         let https = listen("--listen", self.listen)?;
         let admin = listen("--admin-listen", self.admin_listen)?;
         let (certificate, files) = self.certificate()?;
@@ -184,6 +190,10 @@ impl Serve {
                 Arc::clone(&certificate),
                 Arc::clone(&metrics),
             ));
+        }
+        let (tls, client_ca) = self.tls.policy()?;
+        if let (Some(file), Some(clients)) = (client_ca, &tls.clients) {
+            tasks.spawn(file.watch(watched::POLL_INTERVAL, Arc::clone(clients), Arc::clone(&metrics)));
         }
         let serving = if cluster.is_some() { "serving; ready after the first sync" } else { "ready" };
         if let Some(client) = cluster {
@@ -208,6 +218,7 @@ impl Serve {
             https,
             admin,
             certificate,
+            tls,
             state,
             answer,
             metrics,

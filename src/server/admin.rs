@@ -12,10 +12,8 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum_server::Handle;
 use hyper_util::rt::TokioTimer;
-use prometheus_client::metrics::counter::Counter;
-use prometheus_client::metrics::gauge::Gauge;
 
-use super::limits::LimitedAcceptor;
+use super::limits::{ConnectionCounts, LimitedAcceptor};
 use super::metrics::{CONTENT_TYPE, Metrics};
 use super::readiness::Readiness;
 use super::tls::ServedCertificate;
@@ -50,7 +48,7 @@ impl Admin {
 
 /// Serves until the handle is told to shut down.
 pub async fn serve(listener: TcpListener, router: Router, handle: Handle<SocketAddr>) -> io::Result<()> {
-    let slots = LimitedAcceptor::new(MAX_CONNECTIONS, Gauge::default(), Counter::default());
+    let slots = LimitedAcceptor::new(MAX_CONNECTIONS, ConnectionCounts::default());
     let mut server = axum_server::from_tcp(listener)?
         .acceptor(slots)
         .http1_only()

@@ -43,11 +43,15 @@ pub struct Metrics {
     pub connections: Gauge,
     /// Connections closed at once because of `--max-connections`.
     pub connections_rejected: Counter,
+    /// Connections without a request that were closed to make room for a new one.
+    pub connections_displaced: Counter,
     /// Handshakes that failed or took too long.
     pub handshake_failures: Counter,
     /// When the served certificate expires, seconds since 1970.
     pub certificate_expiry: Gauge,
     certificate_reloads: Family<ReloadLabels, Counter>,
+    clients_refused: Family<RefusalLabels, Counter>,
+    client_ca_reloads: Family<ReloadLabels, Counter>,
     /// Problems in the newest state, which may not be the one in force.
     pub state_problems: Gauge,
     /// When the state in force was made, seconds since 1970.
@@ -70,7 +74,7 @@ pub enum Outcome {
     Malformed,
     /// The core panicked; admitted without a patch, or 500 if the body has no uid.
     Panicked,
-    /// Over `--max-reviews` or the memory for bodies: 503.
+    /// Over `--max-reviews` or the memory for bodies; admitted without a patch, or 503 if no uid can be read.
     Overloaded,
     /// The body is over the limit: 413.
     TooLarge,
@@ -112,6 +116,37 @@ impl ReloadOutcome {
     }
 }
 
+/// Why a client was not let in: the label `reason` of `spark_swap_clients_refused_total`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Refusal {
+    /// It shows none.
+    NoCertificate,
+    /// It is from an authority that is not in `--client-ca`.
+    UnknownAuthority,
+    /// It has none of the names of `--client-name`.
+    OtherName,
+    /// It is expired or not valid yet.
+    OutOfDate,
+    /// It is broken or not for clients.
+    Unusable,
+}
+
+impl Refusal {
+    const ALL: [Self; 5] =
+        [Self::NoCertificate, Self::UnknownAuthority, Self::OtherName, Self::OutOfDate, Self::Unusable];
+
+    /// The label's value.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::NoCertificate => "no_certificate",
+            Self::UnknownAuthority => "unknown_authority",
+            Self::OtherName => "other_name",
+            Self::OutOfDate => "out_of_date",
+            Self::Unusable => "unusable",
+        }
+    }
+}
+
 impl Metrics {
     /// Every metric, at zero.
     pub fn new() -> Self {
@@ -126,9 +161,12 @@ impl Metrics {
             panics: Counter::default(),
             connections: Gauge::default(),
             connections_rejected: Counter::default(),
+            connections_displaced: Counter::default(),
             handshake_failures: Counter::default(),
             certificate_expiry: Gauge::default(),
             certificate_reloads: Family::default(),
+            clients_refused: Family::default(),
+            client_ca_reloads: Family::default(),
             state_problems: Gauge::default(),
             state_loaded: Gauge::default(),
             state_reloads: Family::default(),
@@ -165,6 +203,16 @@ impl Metrics {
     /// Counts that the certificate was read again.
     pub fn certificate_reload(&self, outcome: ReloadOutcome) {
         self.certificate_reloads.get_or_create(&ReloadLabels { outcome }).inc();
+    }
+
+    /// Counts a client that was not let in.
+    pub fn client_refused(&self, reason: Refusal) {
+        self.clients_refused.get_or_create(&RefusalLabels { reason }).inc();
+    }
+
+    /// Counts that the authorities of clients were read again.
+    pub fn client_ca_reload(&self, outcome: ReloadOutcome) {
+        self.client_ca_reloads.get_or_create(&ReloadLabels { outcome }).inc();
     }
 
     /// Counts that the state was made again.
@@ -221,14 +269,20 @@ impl Metrics {
         to.register("reviews_in_flight", "Reviews being answered", self.reviews_in_flight.clone());
         to.register("panics", "Panics while answering; each is a bug", self.panics.clone());
         to.register("connections", "Open connections to the webhook", self.connections.clone());
-        let help = "Connections closed at once because there were too many";
+        let help = "Connections closed at once because there were too many, all of them busy";
         to.register("connections_rejected", help, self.connections_rejected.clone());
+        let help = "Connections without a request that were closed to make room for a new one";
+        to.register("connections_displaced", help, self.connections_displaced.clone());
         let help = "TLS handshakes that failed or took too long";
         to.register("handshake_failures", help, self.handshake_failures.clone());
         let help = "When the served certificate expires, seconds since 1970";
         to.register("certificate_expiry_timestamp_seconds", help, self.certificate_expiry.clone());
         let help = "New certificate files by outcome";
         to.register("certificate_reloads", help, self.certificate_reloads.clone());
+        let help = "Clients whose certificate, or the lack of one, did not let them in, by reason";
+        to.register("clients_refused", help, self.clients_refused.clone());
+        let help = "New files with the authorities of clients by outcome";
+        to.register("client_ca_reloads", help, self.client_ca_reloads.clone());
         let help = "Problems in the newest state; the log names them";
         to.register("state_problems", help, self.state_problems.clone());
         let help = "When the state in force was loaded, seconds since 1970";
@@ -242,7 +296,11 @@ impl Metrics {
         to.register("state_age_seconds", help, self.state_age.clone());
         for outcome in [ReloadOutcome::Replaced, ReloadOutcome::Failed] {
             drop(self.certificate_reloads.get_or_create(&ReloadLabels { outcome }));
+            drop(self.client_ca_reloads.get_or_create(&ReloadLabels { outcome }));
             drop(self.state_reloads.get_or_create(&ReloadLabels { outcome }));
+        }
+        for reason in Refusal::ALL {
+            drop(self.clients_refused.get_or_create(&RefusalLabels { reason }));
         }
     }
 }
@@ -268,6 +326,17 @@ struct KindLabels {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ReloadLabels {
     outcome: ReloadOutcome,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RefusalLabels {
+    reason: Refusal,
+}
+
+impl EncodeLabelValue for Refusal {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> fmt::Result {
+        self.as_str().encode(encoder)
+    }
 }
 
 impl EncodeLabelValue for Outcome {

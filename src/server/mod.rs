@@ -2,22 +2,28 @@
 //!
 //! [`Server::run`] takes bound listeners and futures for the shutdown, so that tests run it in-process on port 0.
 //! [`mutate`] answers reviews, within [`limits`]; [`tls`] holds the certificate, which comes from [`certificate`]
-//! (self-made) or [`certificate_files`]; [`state_reload`] renews the state; [`drain`] ends the process without losing a request.
+//! (self-made) or [`certificate_files`]; [`client_certificates`] says who may call; [`state_reload`] renews the state; [`drain`] ends the process without losing a request.
 
 pub mod admin;
 mod body;
 pub mod certificate;
 pub mod certificate_files;
+pub mod client_ca_file;
+pub mod client_certificates;
+mod connections;
 pub mod drain;
 mod https;
 pub mod limits;
 pub mod metrics;
 pub mod mutate;
 pub mod readiness;
+mod refused_clients;
+mod seldom;
 pub mod state_reload;
 pub mod state_watch;
 pub mod telemetry;
 pub mod tls;
+pub mod watched;
 
 use std::io;
 use std::net::TcpListener;
@@ -34,7 +40,7 @@ use self::limits::Limits;
 use self::metrics::Metrics;
 use self::mutate::{AnswerFn, Mutate};
 use self::readiness::Readiness;
-use self::tls::ServedCertificate;
+use self::tls::{ServedCertificate, TlsPolicy};
 use crate::sizing::state::State;
 
 /// Everything a server is made of.
@@ -46,6 +52,8 @@ pub struct Server {
     pub admin: TcpListener,
     /// The certificate, which may be replaced while the server runs.
     pub certificate: Arc<ServedCertificate>,
+    /// Which TLS is spoken, and with whom.
+    pub tls: TlsPolicy,
     /// The state, which may be replaced while the server runs.
     pub state: Arc<ArcSwap<State>>,
     /// The pure core.
@@ -67,8 +75,8 @@ impl Server {
         shutdown: impl Future<Output = ()>,
         abort: impl Future<Output = ()>,
     ) -> Result<Ended, ServeError> {
-        let Self { https, admin, certificate, state, answer, metrics, readiness, limits, drain } = self;
-        let config = tls::server_config(Arc::clone(&certificate))?;
+        let Self { https, admin, certificate, tls, state, answer, metrics, readiness, limits, drain } = self;
+        let config = tls::server_config(Arc::clone(&certificate), &tls)?;
         let router = Mutate::new(answer, state, Arc::clone(&metrics), limits).router(Arc::clone(&readiness));
         let probes = Admin { metrics: Arc::clone(&metrics), readiness: Arc::clone(&readiness), certificate };
 

@@ -40,6 +40,7 @@ mod check;
 mod class_agreement;
 mod class_selection;
 mod class_status;
+mod client_certificates;
 mod crd;
 mod declarative;
 mod demo;

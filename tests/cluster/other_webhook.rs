@@ -15,7 +15,7 @@ use spark_swap::server::drain::DrainTimes;
 use spark_swap::server::limits::Limits;
 use spark_swap::server::metrics::Metrics;
 use spark_swap::server::readiness::Readiness;
-use spark_swap::server::tls::{CertificatePair, ServedCertificate};
+use spark_swap::server::tls::{CertificatePair, ServedCertificate, TlsPolicy};
 use spark_swap::sizing::state::State;
 use time::OffsetDateTime;
 use tokio::runtime::{Builder, Runtime};
@@ -57,6 +57,7 @@ impl<'a> OtherWebhook<'a> {
             https,
             admin,
             certificate: Arc::new(ServedCertificate::new(pair.unwrap())),
+            tls: TlsPolicy::default(),
             state: Arc::new(ArcSwap::from_pointee(State::default())),
             answer: answer::<N>,
             metrics: Arc::clone(&metrics),

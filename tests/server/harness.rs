@@ -13,7 +13,7 @@ use spark_swap::server::limits::Limits;
 use spark_swap::server::metrics::Metrics;
 use spark_swap::server::mutate::AnswerFn;
 use spark_swap::server::readiness::Readiness;
-use spark_swap::server::tls::{CertificatePair, ServedCertificate};
+use spark_swap::server::tls::{CertificatePair, ServedCertificate, TlsPolicy};
 use spark_swap::server::{ServeError, Server};
 use spark_swap::sizing::bound::Bound;
 use spark_swap::sizing::state::State;
@@ -30,11 +30,18 @@ pub(crate) struct Setup {
     pub(crate) drain: DrainTimes,
     /// Certificate authority (PEM) and what the server starts with; self-made by default.
     pub(crate) certificate: Option<(String, CertificatePair)>,
+    pub(crate) tls: TlsPolicy,
 }
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { answer: patch, limits: Limits::default(), drain: DrainTimes::default(), certificate: None }
+        Self {
+            answer: patch,
+            limits: Limits::default(),
+            drain: DrainTimes::default(),
+            certificate: None,
+            tls: TlsPolicy::default(),
+        }
     }
 }
 
@@ -66,6 +73,7 @@ impl Setup {
             https,
             admin,
             certificate: Arc::clone(&certificate),
+            tls: self.tls,
             state: Arc::new(ArcSwap::from_pointee(State::default())),
             answer: self.answer,
             metrics: Arc::clone(&metrics),

@@ -12,8 +12,10 @@
 mod binary;
 mod certificates;
 mod client;
+mod client_certificates;
 mod commands;
 mod drain;
+mod flood;
 mod harness;
 mod limits;
 mod pem;
