@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use clap::Args;
+use clap::{ArgAction, Args};
 use kube::Client;
 use time::OffsetDateTime;
 use tokio::sync::watch;
@@ -22,10 +22,12 @@ use super::files::{PUBLIC, write_atomically};
 use super::{Failure, print};
 use crate::admission::answer::answer;
 use crate::cluster::connection::{self, ClusterFlags};
+use crate::cluster::events::Recorder;
 use crate::server::Server;
 use crate::server::certificate::{Authority, DEFAULT_NAMES, Validity};
 use crate::server::certificate_files::{self, CertificateFiles};
 use crate::server::drain::{DrainTimes, Ended};
+use crate::server::events;
 use crate::server::limits::Limits;
 use crate::server::metrics::Metrics;
 use crate::server::readiness::Readiness;
@@ -35,7 +37,7 @@ use crate::server::telemetry::{self, LogFormat};
 use crate::server::tls::{CertificatePair, ServedCertificate};
 use crate::sizing::nodes::TaintPattern;
 use crate::sizing::state::Settings;
-use process::{address, count_signals, listen, runtime};
+use process::{address, count_signals, listen, own_name, runtime};
 
 /// Run the webhook.
 ///
@@ -85,6 +87,12 @@ pub struct Serve {
         env = "SPARK_SWAP_STATE"
     )]
     state: Vec<PathBuf>,
+    /// Tell the owners of executors (driver pods, StatefulSets) by Kubernetes Events what was done, once for each
+    /// application and reason; only in a cluster
+    #[arg(
+        long, value_name = "true|false", default_value_t = true, action = ArgAction::Set, env = "SPARK_SWAP_EVENTS"
+    )]
+    events: bool,
     /// A RuntimeClass whose pods may be changed; repeatable. Without it pods with a RuntimeClass are left alone
     #[arg(long, value_name = "NAME", value_delimiter = ',', env = "SPARK_SWAP_ALLOW_RUNTIME_CLASS")]
     allow_runtime_class: Vec<String>,
@@ -186,7 +194,15 @@ impl Serve {
             ));
         }
         let serving = if cluster.is_some() { "serving; ready after the first sync" } else { "ready" };
+        let mut events = None;
         if let Some(client) = cluster {
+            if self.events {
+                let (queue, notes) = events::queue(Arc::clone(&metrics));
+                let recorder = Recorder::new(client.clone(), &own_name());
+                // None of `tasks`, the end of which ends the webhook.
+                drop(tokio::spawn(events::write(notes, recorder, Arc::clone(&metrics))));
+                events = Some(queue);
+            }
             let outputs = Outputs {
                 state: Arc::clone(&state),
                 metrics: Arc::clone(&metrics),
@@ -210,6 +226,7 @@ impl Serve {
             certificate,
             state,
             answer,
+            events,
             metrics,
             readiness,
             limits: Limits {

@@ -55,6 +55,7 @@ pub struct Metrics {
     state_reloads: Family<ReloadLabels, Counter>,
     state_objects: Family<KindLabels, Gauge>,
     watch_failures: Family<KindLabels, Counter>,
+    events: Family<EventLabels, Counter>,
     state_age: Gauge<f64, AtomicU64>,
     contact: OnceLock<Arc<Contact>>,
 }
@@ -112,6 +113,38 @@ impl ReloadOutcome {
     }
 }
 
+/// What became of an Event for the owner of executors: the label `outcome` of `spark_swap_events_total`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum EventOutcome {
+    /// Written.
+    Created,
+    /// Another replica was first, or this one before it was started again.
+    AlreadyThere,
+    /// The API server does not want it: a missing right, a namespace that ends.
+    Refused,
+    /// The API server did not answer in time, or had a problem of its own.
+    Failed,
+    /// Not sent: too many at once.
+    Dropped,
+}
+
+impl EventOutcome {
+    /// Every outcome.
+    pub const ALL: [Self; 5] =
+        [Self::Created, Self::AlreadyThere, Self::Refused, Self::Failed, Self::Dropped];
+
+    /// The label's value.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::AlreadyThere => "already_there",
+            Self::Refused => "refused",
+            Self::Failed => "failed",
+            Self::Dropped => "dropped",
+        }
+    }
+}
+
 impl Metrics {
     /// Every metric, at zero.
     pub fn new() -> Self {
@@ -134,6 +167,7 @@ impl Metrics {
             state_reloads: Family::default(),
             state_objects: Family::default(),
             watch_failures: Family::default(),
+            events: Family::default(),
             state_age: Gauge::default(),
             contact: OnceLock::new(),
         };
@@ -175,6 +209,11 @@ impl Metrics {
     /// Counts that a list or watch failed or broke off.
     pub fn watch_failed(&self, kind: Kind) {
         self.watch_failures.get_or_create(&KindLabels { kind: kind.as_str() }).inc();
+    }
+
+    /// Counts what became of an Event.
+    pub fn event(&self, outcome: EventOutcome) {
+        self.events.get_or_create(&EventLabels { outcome }).inc();
     }
 
     /// How many objects of a kind the state is made from.
@@ -240,6 +279,11 @@ impl Metrics {
         to.register("watch_failures", help, self.watch_failures.clone());
         let help = "For how long the API server has not told of changes, 0 while it does";
         to.register("state_age_seconds", help, self.state_age.clone());
+        let help = "Events for the owners of executors by outcome";
+        to.register("events", help, self.events.clone());
+        for outcome in EventOutcome::ALL {
+            drop(self.events.get_or_create(&EventLabels { outcome }));
+        }
         for outcome in [ReloadOutcome::Replaced, ReloadOutcome::Failed] {
             drop(self.certificate_reloads.get_or_create(&ReloadLabels { outcome }));
             drop(self.state_reloads.get_or_create(&ReloadLabels { outcome }));
@@ -268,6 +312,17 @@ struct KindLabels {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ReloadLabels {
     outcome: ReloadOutcome,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct EventLabels {
+    outcome: EventOutcome,
+}
+
+impl EncodeLabelValue for EventOutcome {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> fmt::Result {
+        self.as_str().encode(encoder)
+    }
 }
 
 impl EncodeLabelValue for Outcome {

@@ -9,6 +9,7 @@ mod body;
 pub mod certificate;
 pub mod certificate_files;
 pub mod drain;
+pub mod events;
 mod https;
 pub mod limits;
 pub mod metrics;
@@ -30,6 +31,7 @@ use tracing::error;
 
 use self::admin::Admin;
 use self::drain::{DrainTimes, Ended};
+use self::events::EventQueue;
 use self::limits::Limits;
 use self::metrics::Metrics;
 use self::mutate::{AnswerFn, Mutate};
@@ -50,6 +52,8 @@ pub struct Server {
     pub state: Arc<ArcSwap<State>>,
     /// The pure core.
     pub answer: AnswerFn,
+    /// Tells the owners of executors, where there is a cluster to tell it.
+    pub events: Option<EventQueue>,
     /// Counts what happens.
     pub metrics: Arc<Metrics>,
     /// Whether requests are wanted.
@@ -67,9 +71,9 @@ impl Server {
         shutdown: impl Future<Output = ()>,
         abort: impl Future<Output = ()>,
     ) -> Result<Ended, ServeError> {
-        let Self { https, admin, certificate, state, answer, metrics, readiness, limits, drain } = self;
+        let Self { https, admin, certificate, state, answer, events, metrics, readiness, limits, drain } = self;
         let config = tls::server_config(Arc::clone(&certificate))?;
-        let router = Mutate::new(answer, state, Arc::clone(&metrics), limits).router(Arc::clone(&readiness));
+        let router = Mutate::new(answer, state, events, Arc::clone(&metrics), limits).router(Arc::clone(&readiness));
         let probes = Admin { metrics: Arc::clone(&metrics), readiness: Arc::clone(&readiness), certificate };
 
         let https_handle = Handle::new();

@@ -59,6 +59,7 @@ impl<'a> OtherWebhook<'a> {
             certificate: Arc::new(ServedCertificate::new(pair.unwrap())),
             state: Arc::new(ArcSwap::from_pointee(State::default())),
             answer: answer::<N>,
+            events: None,
             metrics: Arc::clone(&metrics),
             readiness: Arc::new(Readiness::default()),
             limits: Limits::default(),
@@ -141,6 +142,7 @@ fn answer<N: Neighbour>(body: &[u8], _: &State) -> Result<Answer, Malformed> {
         expected_swap: 0,
         notices: Vec::new(),
         failed_proof: None,
+        event: None,
     };
     Ok(Answer { body: serde_json::to_vec(&review).unwrap(), record })
 }

@@ -108,7 +108,7 @@ fn manifests_prints_a_narrow_webhook_that_fails_open() {
         ("failurePolicy", json!("Ignore")),
         ("timeoutSeconds", json!(2)),
         ("reinvocationPolicy", json!("IfNeeded")),
-        ("sideEffects", json!("None")),
+        ("sideEffects", json!("NoneOnDryRun")),
         ("matchPolicy", json!("Equivalent")),
         ("admissionReviewVersions", json!(["v1"])),
     ] {

@@ -4,11 +4,14 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use kube::Client;
 use serde_json::{Value, json};
 use spark_swap::admission::answer::{Answer, Malformed, Record};
 use spark_swap::admission::reason::Reason;
 use spark_swap::server::certificate::{Authority, Validity};
+use spark_swap::cluster::events::Recorder;
 use spark_swap::server::drain::{DrainTimes, Ended};
+use spark_swap::server::events;
 use spark_swap::server::limits::Limits;
 use spark_swap::server::metrics::Metrics;
 use spark_swap::server::mutate::AnswerFn;
@@ -26,6 +29,8 @@ use crate::client::{Plain, Tls};
 /// What a test may choose.
 pub(crate) struct Setup {
     pub(crate) answer: AnswerFn,
+    /// Events are written to this API server.
+    pub(crate) api: Option<Client>,
     pub(crate) limits: Limits,
     pub(crate) drain: DrainTimes,
     /// Certificate authority (PEM) and what the server starts with; self-made by default.
@@ -34,7 +39,7 @@ pub(crate) struct Setup {
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { answer: patch, limits: Limits::default(), drain: DrainTimes::default(), certificate: None }
+        Self { answer: patch, api: None, limits: Limits::default(), drain: DrainTimes::default(), certificate: None }
     }
 }
 
@@ -57,6 +62,12 @@ impl Setup {
         let certificate = Arc::new(ServedCertificate::new(pair));
         let metrics = Arc::new(Metrics::new());
         let readiness = Arc::new(Readiness::default());
+        let events = self.api.map(|client| {
+            let (queue, notes) = events::queue(Arc::clone(&metrics));
+            let recorder = Recorder::new(client, "spark-swap-0");
+            drop(tokio::spawn(events::write(notes, recorder, Arc::clone(&metrics))));
+            queue
+        });
         let https = TcpListener::bind("127.0.0.1:0").unwrap();
         let admin = TcpListener::bind("127.0.0.1:0").unwrap();
         let (https_address, admin_address) = (https.local_addr().unwrap(), admin.local_addr().unwrap());
@@ -68,6 +79,7 @@ impl Setup {
             certificate: Arc::clone(&certificate),
             state: Arc::new(ArcSwap::from_pointee(State::default())),
             answer: self.answer,
+            events,
             metrics: Arc::clone(&metrics),
             readiness: Arc::clone(&readiness),
             limits: self.limits,
@@ -188,6 +200,7 @@ pub(crate) fn record(uid: &str) -> Record {
         expected_swap: 500,
         notices: Vec::new(),
         failed_proof: None,
+        event: None,
     }
 }
 

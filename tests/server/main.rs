@@ -14,6 +14,7 @@ mod certificates;
 mod client;
 mod commands;
 mod drain;
+mod events;
 mod harness;
 mod limits;
 mod pem;
