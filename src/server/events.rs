@@ -91,7 +91,10 @@ pub async fn write(mut notes: Receiver<EventNote>, recorder: Recorder, metrics: 
             }
             Some(problem) if said == Some(outcome) => debug!(namespace, owner, reason, problem, "no event"),
             Some(problem) => {
-                warn!(namespace, owner, reason, problem, "an Event cannot be written; pods are admitted as before");
+                warn!(
+                    namespace,
+                    owner, reason, problem, "an Event cannot be written; pods are admitted as before"
+                );
                 said = Some(outcome);
             }
         }

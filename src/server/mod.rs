@@ -71,9 +71,11 @@ impl Server {
         shutdown: impl Future<Output = ()>,
         abort: impl Future<Output = ()>,
     ) -> Result<Ended, ServeError> {
-        let Self { https, admin, certificate, state, answer, events, metrics, readiness, limits, drain } = self;
+        let Self { https, admin, certificate, state, answer, events, metrics, readiness, limits, drain } =
+            self;
         let config = tls::server_config(Arc::clone(&certificate))?;
-        let router = Mutate::new(answer, state, events, Arc::clone(&metrics), limits).router(Arc::clone(&readiness));
+        let router =
+            Mutate::new(answer, state, events, Arc::clone(&metrics), limits).router(Arc::clone(&readiness));
         let probes = Admin { metrics: Arc::clone(&metrics), readiness: Arc::clone(&readiness), certificate };
 
         let https_handle = Handle::new();

@@ -44,6 +44,7 @@ mod crd;
 mod declarative;
 mod demo;
 mod density;
+mod events;
 mod explain;
 mod harness;
 mod kubelet_oracle;

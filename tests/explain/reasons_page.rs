@@ -41,7 +41,9 @@ fn the_page_is_what_the_code_says() {
 
 fn page() -> String {
     let mut page = INTRODUCTION.to_owned();
-    page.push_str("\n## Reasons\n\n| reason | what it means | what to do | Event |\n| --- | --- | --- | --- |\n");
+    page.push_str(
+        "\n## Reasons\n\n| reason | what it means | what to do | Event |\n| --- | --- | --- | --- |\n",
+    );
     for reason in Reason::ALL {
         let event = event_type(*reason).map_or("", EventType::as_str);
         writeln!(page, "| {reason} | {} | {} | {event} |", reason.text(), what_to_do(*reason)).unwrap();

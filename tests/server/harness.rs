@@ -8,8 +8,8 @@ use kube::Client;
 use serde_json::{Value, json};
 use spark_swap::admission::answer::{Answer, Malformed, Record};
 use spark_swap::admission::reason::Reason;
-use spark_swap::server::certificate::{Authority, Validity};
 use spark_swap::cluster::events::Recorder;
+use spark_swap::server::certificate::{Authority, Validity};
 use spark_swap::server::drain::{DrainTimes, Ended};
 use spark_swap::server::events;
 use spark_swap::server::limits::Limits;
@@ -39,7 +39,13 @@ pub(crate) struct Setup {
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { answer: patch, api: None, limits: Limits::default(), drain: DrainTimes::default(), certificate: None }
+        Self {
+            answer: patch,
+            api: None,
+            limits: Limits::default(),
+            drain: DrainTimes::default(),
+            certificate: None,
+        }
     }
 }
 
