@@ -41,6 +41,7 @@ mod class_agreement;
 mod class_selection;
 mod class_status;
 mod crd;
+mod decisions_told;
 mod declarative;
 mod demo;
 mod density;
