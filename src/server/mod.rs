@@ -36,6 +36,7 @@ use self::limits::Limits;
 use self::metrics::Metrics;
 use self::mutate::{AnswerFn, Mutate};
 use self::readiness::Readiness;
+use self::telemetry::LogLevel;
 use self::tls::ServedCertificate;
 use crate::sizing::state::State;
 
@@ -54,6 +55,8 @@ pub struct Server {
     pub answer: AnswerFn,
     /// Tells the owners of executors, where there is a cluster to tell it.
     pub events: Option<EventQueue>,
+    /// What is logged, which may be changed while the server runs.
+    pub log_level: LogLevel,
     /// Counts what happens.
     pub metrics: Arc<Metrics>,
     /// Whether requests are wanted.
@@ -71,12 +74,28 @@ impl Server {
         shutdown: impl Future<Output = ()>,
         abort: impl Future<Output = ()>,
     ) -> Result<Ended, ServeError> {
-        let Self { https, admin, certificate, state, answer, events, metrics, readiness, limits, drain } =
-            self;
+        let Self {
+            https,
+            admin,
+            certificate,
+            state,
+            answer,
+            events,
+            log_level,
+            metrics,
+            readiness,
+            limits,
+            drain,
+        } = self;
         let config = tls::server_config(Arc::clone(&certificate))?;
         let router =
             Mutate::new(answer, state, events, Arc::clone(&metrics), limits).router(Arc::clone(&readiness));
-        let probes = Admin { metrics: Arc::clone(&metrics), readiness: Arc::clone(&readiness), certificate };
+        let probes = Admin {
+            metrics: Arc::clone(&metrics),
+            readiness: Arc::clone(&readiness),
+            certificate,
+            log_level,
+        };
 
         let https_handle = Handle::new();
         let admin_handle = Handle::new();

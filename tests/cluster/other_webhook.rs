@@ -15,6 +15,7 @@ use spark_swap::server::drain::DrainTimes;
 use spark_swap::server::limits::Limits;
 use spark_swap::server::metrics::Metrics;
 use spark_swap::server::readiness::Readiness;
+use spark_swap::server::telemetry::LogLevel;
 use spark_swap::server::tls::{CertificatePair, ServedCertificate};
 use spark_swap::sizing::state::State;
 use time::OffsetDateTime;
@@ -60,6 +61,7 @@ impl<'a> OtherWebhook<'a> {
             state: Arc::new(ArcSwap::from_pointee(State::default())),
             answer: answer::<N>,
             events: None,
+            log_level: LogLevel::new("off".parse().unwrap()).0,
             metrics: Arc::clone(&metrics),
             readiness: Arc::new(Readiness::default()),
             limits: Limits::default(),

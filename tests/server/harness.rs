@@ -16,6 +16,7 @@ use spark_swap::server::limits::Limits;
 use spark_swap::server::metrics::Metrics;
 use spark_swap::server::mutate::AnswerFn;
 use spark_swap::server::readiness::Readiness;
+use spark_swap::server::telemetry::LogLevel;
 use spark_swap::server::tls::{CertificatePair, ServedCertificate};
 use spark_swap::server::{ServeError, Server};
 use spark_swap::sizing::bound::Bound;
@@ -23,6 +24,8 @@ use spark_swap::sizing::state::State;
 use time::OffsetDateTime;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::{Registry, reload};
 
 use crate::client::{Plain, Tls};
 
@@ -57,6 +60,9 @@ pub(crate) struct Running {
     pub(crate) certificate: Arc<ServedCertificate>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) readiness: Arc<Readiness>,
+    /// Nobody logs by it, but its levels can be changed as long as it is there.
+    #[expect(dead_code, reason = "only held")]
+    log_filter: reload::Layer<Targets, Registry>,
     pub(crate) task: JoinHandle<Result<Ended, ServeError>>,
     shutdown: Option<oneshot::Sender<()>>,
     abort: Option<oneshot::Sender<()>>,
@@ -77,6 +83,7 @@ impl Setup {
         let https = TcpListener::bind("127.0.0.1:0").unwrap();
         let admin = TcpListener::bind("127.0.0.1:0").unwrap();
         let (https_address, admin_address) = (https.local_addr().unwrap(), admin.local_addr().unwrap());
+        let (log_level, log_filter) = LogLevel::new("info".parse().unwrap());
         let (shutdown, on_shutdown) = oneshot::channel();
         let (abort, on_abort) = oneshot::channel();
         let server = Server {
@@ -86,6 +93,7 @@ impl Setup {
             state: Arc::new(ArcSwap::from_pointee(State::default())),
             answer: self.answer,
             events,
+            log_level,
             metrics: Arc::clone(&metrics),
             readiness: Arc::clone(&readiness),
             limits: self.limits,
@@ -99,6 +107,7 @@ impl Setup {
             certificate,
             metrics,
             readiness,
+            log_filter,
             task,
             shutdown: Some(shutdown),
             abort: Some(abort),

@@ -17,6 +17,7 @@ mod drain;
 mod events;
 mod harness;
 mod limits;
+mod log_level;
 mod pem;
 mod rotation;
 mod state_reload;
