@@ -165,7 +165,7 @@ mod tests {
         assert_eq!(allowed(&mut pace, Duration::ZERO), 50);
         assert_eq!(allowed(&mut pace, Duration::from_millis(99)), 0);
         assert_eq!(allowed(&mut pace, Duration::from_secs(1)), 10);
-        assert_eq!(allowed(&mut pace, Duration::from_secs(3600)), 50, "credit does not pile up");
+        assert_eq!(allowed(&mut pace, Duration::from_hours(1)), 50, "credit does not pile up");
     }
 
     #[test]

@@ -1,5 +1,9 @@
 //! What `/metrics` shows. Labels are words of ours or names of existing classes, never text from a request.
 
+mod events;
+pub mod reference;
+mod registered;
+
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::atomic::AtomicU64;
@@ -13,8 +17,12 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
-use prometheus_client::registry::Registry;
 
+pub use self::events::EventOutcome;
+pub use self::registered::Described;
+
+use self::events::EventMetrics;
+use self::registered::Registered;
 use crate::admission::answer::Record;
 use crate::cluster::contact::Contact;
 use crate::cluster::objects::Kind;
@@ -29,7 +37,7 @@ const DURATION_BUCKETS: [f64; 14] =
 /// Every metric of the process.
 #[derive(Debug)]
 pub struct Metrics {
-    registry: Registry,
+    registry: Registered,
     reviews: Family<ReviewLabels, Counter>,
     review_duration: Histogram,
     plans_rejected: Counter,
@@ -55,7 +63,7 @@ pub struct Metrics {
     state_reloads: Family<ReloadLabels, Counter>,
     state_objects: Family<KindLabels, Gauge>,
     watch_failures: Family<KindLabels, Counter>,
-    events: Family<EventLabels, Counter>,
+    events: EventMetrics,
     state_age: Gauge<f64, AtomicU64>,
     contact: OnceLock<Arc<Contact>>,
 }
@@ -80,6 +88,17 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// Every outcome.
+    pub const ALL: [Self; 7] = [
+        Self::Patched,
+        Self::Unchanged,
+        Self::Malformed,
+        Self::Panicked,
+        Self::Overloaded,
+        Self::TooLarge,
+        Self::Incomplete,
+    ];
+
     /// The label's value.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -104,6 +123,9 @@ pub enum ReloadOutcome {
 }
 
 impl ReloadOutcome {
+    /// Every outcome.
+    pub const ALL: [Self; 2] = [Self::Replaced, Self::Failed];
+
     /// The label's value.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -113,43 +135,11 @@ impl ReloadOutcome {
     }
 }
 
-/// What became of an Event for the owner of executors: the label `outcome` of `spark_swap_events_total`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum EventOutcome {
-    /// Written.
-    Created,
-    /// Another replica was first, or this one before it was started again.
-    AlreadyThere,
-    /// The API server does not want it: a missing right, a namespace that ends.
-    Refused,
-    /// The API server did not answer in time, or had a problem of its own.
-    Failed,
-    /// Not sent: too many at once.
-    Dropped,
-}
-
-impl EventOutcome {
-    /// Every outcome.
-    pub const ALL: [Self; 5] =
-        [Self::Created, Self::AlreadyThere, Self::Refused, Self::Failed, Self::Dropped];
-
-    /// The label's value.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Created => "created",
-            Self::AlreadyThere => "already_there",
-            Self::Refused => "refused",
-            Self::Failed => "failed",
-            Self::Dropped => "dropped",
-        }
-    }
-}
-
 impl Metrics {
     /// Every metric, at zero.
     pub fn new() -> Self {
         let mut metrics = Self {
-            registry: Registry::with_prefix("spark_swap"),
+            registry: Registered::new(),
             reviews: Family::default(),
             review_duration: Histogram::new(DURATION_BUCKETS),
             plans_rejected: Counter::default(),
@@ -167,7 +157,7 @@ impl Metrics {
             state_reloads: Family::default(),
             state_objects: Family::default(),
             watch_failures: Family::default(),
-            events: Family::default(),
+            events: EventMetrics::default(),
             state_age: Gauge::default(),
             contact: OnceLock::new(),
         };
@@ -213,7 +203,7 @@ impl Metrics {
 
     /// Counts what became of an Event.
     pub fn event(&self, outcome: EventOutcome) {
-        self.events.get_or_create(&EventLabels { outcome }).inc();
+        self.events.count(outcome);
     }
 
     /// How many objects of a kind the state is made from.
@@ -234,8 +224,13 @@ impl Metrics {
             self.state_age.set(contact.age(Instant::now()).as_secs_f64());
         }
         let mut text = String::with_capacity(8 << 10);
-        encode(&mut text, &self.registry)?;
+        encode(&mut text, self.registry.registry())?;
         Ok(text)
+    }
+
+    /// Every metric, in the order of the code.
+    pub fn described(&self) -> &[Described] {
+        self.registry.described()
     }
 
     fn review(&self, labels: &ReviewLabels, duration: Duration) {
@@ -279,12 +274,8 @@ impl Metrics {
         to.register("watch_failures", help, self.watch_failures.clone());
         let help = "For how long the API server has not told of changes, 0 while it does";
         to.register("state_age_seconds", help, self.state_age.clone());
-        let help = "Events for the owners of executors by outcome";
-        to.register("events", help, self.events.clone());
-        for outcome in EventOutcome::ALL {
-            drop(self.events.get_or_create(&EventLabels { outcome }));
-        }
-        for outcome in [ReloadOutcome::Replaced, ReloadOutcome::Failed] {
+        self.events.register(to);
+        for outcome in ReloadOutcome::ALL {
             drop(self.certificate_reloads.get_or_create(&ReloadLabels { outcome }));
             drop(self.state_reloads.get_or_create(&ReloadLabels { outcome }));
         }
@@ -312,17 +303,6 @@ struct KindLabels {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ReloadLabels {
     outcome: ReloadOutcome,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct EventLabels {
-    outcome: EventOutcome,
-}
-
-impl EncodeLabelValue for EventOutcome {
-    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> fmt::Result {
-        self.as_str().encode(encoder)
-    }
 }
 
 impl EncodeLabelValue for Outcome {

@@ -18,6 +18,7 @@ mod events;
 mod harness;
 mod limits;
 mod log_level;
+mod metrics_page;
 mod pem;
 mod rotation;
 mod state_reload;
