@@ -33,7 +33,7 @@ fuzz: ## fuzz every parser for a minute each (needs cargo-fuzz and a nightly too
 	cd fuzz && for target in $$(cargo +nightly fuzz list); do cargo +nightly fuzz run $$target -- -max_total_time=60; done
 
 docs: ## regenerate the reference pages and the CRD from the code
-	UPDATE_DOCS=1 cargo test --locked --quiet --test explain --test state --test check
+	UPDATE_DOCS=1 cargo test --locked --quiet --test explain --test state --test check --test server
 
 clean: ## remove build output (the caches outside the tree stay)
 	cargo clean

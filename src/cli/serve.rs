@@ -9,13 +9,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use clap::Args;
+use clap::{ArgAction, Args};
 use kube::Client;
 use time::OffsetDateTime;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tracing::{info, warn};
-use tracing_subscriber::filter::Targets;
 
 use super::certs::parse_name;
 use super::duration;
@@ -23,21 +22,23 @@ use super::files::{PUBLIC, write_atomically};
 use super::{Failure, print};
 use crate::admission::answer::answer;
 use crate::cluster::connection::{self, ClusterFlags};
+use crate::cluster::events::Recorder;
 use crate::server::Server;
 use crate::server::certificate::{Authority, DEFAULT_NAMES, Validity};
 use crate::server::certificate_files::{self, CertificateFiles};
 use crate::server::drain::{DrainTimes, Ended};
+use crate::server::events;
 use crate::server::limits::Limits;
 use crate::server::metrics::Metrics;
 use crate::server::readiness::Readiness;
 use crate::server::state_reload::{self, StateReload};
 use crate::server::state_watch::{Outputs, StateWatch};
-use crate::server::telemetry::{self, LogFormat};
+use crate::server::telemetry::{self, LogFormat, LogLevel, LogLevels};
 use crate::server::tls::{CertificatePair, ServedCertificate};
 use crate::server::watched;
 use crate::sizing::nodes::TaintPattern;
 use crate::sizing::state::Settings;
-use process::{address, allow_open_files, count_signals, listen, runtime};
+use process::{address, allow_open_files, count_signals, listen, own_name, runtime};
 use tls_policy::TlsFlags;
 
 /// Run the webhook.
@@ -51,7 +52,7 @@ pub struct Serve {
     /// Address and port of the webhook (HTTPS, POST /mutate). Port 0 takes a free one; the log names it
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "0.0.0.0:8443", env = "SPARK_SWAP_LISTEN")]
     listen: SocketAddr,
-    /// Address and port of /livez, /readyz and /metrics (plain HTTP)
+    /// Address and port of /livez, /readyz, /metrics and /log-level (plain HTTP)
     #[arg(
         long,
         value_name = "ADDRESS:PORT",
@@ -90,6 +91,12 @@ pub struct Serve {
         env = "SPARK_SWAP_STATE"
     )]
     state: Vec<PathBuf>,
+    /// Tell the owners of executors (driver pods, StatefulSets) by Kubernetes Events what was done, once for each
+    /// application and reason; only in a cluster
+    #[arg(
+        long, value_name = "true|false", default_value_t = true, action = ArgAction::Set, env = "SPARK_SWAP_EVENTS"
+    )]
+    events: bool,
     /// A RuntimeClass whose pods may be changed; repeatable. Without it pods with a RuntimeClass are left alone
     #[arg(long, value_name = "NAME", value_delimiter = ',', env = "SPARK_SWAP_ALLOW_RUNTIME_CLASS")]
     allow_runtime_class: Vec<String>,
@@ -127,15 +134,15 @@ pub struct Serve {
     #[arg(long, value_enum, default_value_t = LogFormat::Text, env = "SPARK_SWAP_LOG_FORMAT")]
     log_format: LogFormat,
     /// What is logged: error, warn, info, debug or trace, also by module (info,spark_swap::server=debug)
-    #[arg(
-        long, value_name = "LEVEL", default_value = "info", value_parser = telemetry::parse_levels,
-        env = "SPARK_SWAP_LOG_LEVEL"
-    )]
-    log_level: Targets,
+    #[arg(long, value_name = "LEVEL", default_value = "info", env = "SPARK_SWAP_LOG_LEVEL")]
+    log_level: LogLevels,
 }
 
 const MANUAL: &str = "\
 Logs go to stderr, with a line for every review at debug; never a pod, never an environment value. The self-made certificate's authority goes to stdout. Metrics are OpenMetrics text.
+
+GET /log-level on the admin port shows what is logged; PUT changes it until the next start, from the machine or pod
+itself only: kubectl port-forward -n spark-swap POD 8080, then curl -X PUT -d debug localhost:8080/log-level
 
 SIGTERM or SIGINT: /readyz answers 503 at once; serving goes on with 'Connection: close' for --drain-delay; then open
 requests are finished, for at most --drain-timeout. A second signal aborts.
@@ -154,16 +161,16 @@ Exit codes:
 impl Serve {
     /// Runs the command.
     pub fn run(self) -> Result<(), Failure> {
-        telemetry::init(self.log_format, self.log_level.clone())
+        let log_level = telemetry::init(self.log_format, self.log_level.clone())
             .map_err(|error| Failure::bad_input("logging", error))?;
         let runtime = runtime(self.threads).map_err(|error| Failure::bad_input("--threads", error))?;
-        let result = runtime.block_on(self.serve());
+        let result = runtime.block_on(self.serve(log_level));
         // Whatever still runs in the background has nothing to finish.
         runtime.shutdown_background();
         result
     }
 
-    async fn serve(self) -> Result<(), Failure> {
+    async fn serve(self, log_level: LogLevel) -> Result<(), Failure> {
         let metrics = Arc::new(Metrics::new());
         let mut tasks = JoinSet::new();
 
@@ -196,7 +203,15 @@ impl Serve {
             tasks.spawn(file.watch(watched::POLL_INTERVAL, Arc::clone(clients), Arc::clone(&metrics)));
         }
         let serving = if cluster.is_some() { "serving; ready after the first sync" } else { "ready" };
+        let mut events = None;
         if let Some(client) = cluster {
+            if self.events {
+                let (queue, notes) = events::queue(Arc::clone(&metrics));
+                let recorder = Recorder::new(client.clone(), &own_name());
+                // None of `tasks`, the end of which ends the webhook.
+                drop(tokio::spawn(events::write(notes, recorder, Arc::clone(&metrics))));
+                events = Some(queue);
+            }
             let outputs = Outputs {
                 state: Arc::clone(&state),
                 metrics: Arc::clone(&metrics),
@@ -221,6 +236,8 @@ impl Serve {
             tls,
             state,
             answer,
+            events,
+            log_level,
             metrics,
             readiness,
             limits: Limits {

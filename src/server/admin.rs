@@ -1,4 +1,4 @@
-//! The admin port, plain HTTP: `/livez`, `/readyz` and `/metrics`.
+//! The admin port, plain HTTP: `/livez`, `/readyz`, `/metrics` and `/log-level`.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use axum::Router;
-use axum::extract::State as Shared;
+use axum::extract::{ConnectInfo, DefaultBodyLimit, State as Shared};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -16,12 +16,15 @@ use hyper_util::rt::TokioTimer;
 use super::limits::{ConnectionCounts, LimitedAcceptor};
 use super::metrics::{CONTENT_TYPE, Metrics};
 use super::readiness::Readiness;
+use super::telemetry::{LogLevel, LogLevels};
 use super::tls::ServedCertificate;
 
 /// Enough for probes and scrapers; more must not take the webhook's file descriptors.
 const MAX_CONNECTIONS: usize = 64;
 /// For a connection without a request, and for the headers of one.
 const IDLE_TIMEOUT: Duration = Duration::from_mins(2);
+/// Log levels are a few words.
+const MAX_BODY: usize = 4 << 10;
 const FIRST_REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What the admin port shows.
@@ -33,6 +36,8 @@ pub struct Admin {
     pub readiness: Arc<Readiness>,
     /// An expired one is not ready.
     pub certificate: Arc<ServedCertificate>,
+    /// What is logged.
+    pub log_level: LogLevel,
 }
 
 impl Admin {
@@ -42,6 +47,8 @@ impl Admin {
             .route("/livez", get(async || "ok\n"))
             .route("/readyz", get(readyz))
             .route("/metrics", get(metrics))
+            .route("/log-level", get(log_level).put(change_log_level))
+            .layer(DefaultBodyLimit::max(MAX_BODY))
             .with_state(self)
     }
 }
@@ -55,7 +62,7 @@ pub async fn serve(listener: TcpListener, router: Router, handle: Handle<SocketA
         .first_request_timeout(FIRST_REQUEST_TIMEOUT)
         .handle(handle);
     server.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(IDLE_TIMEOUT);
-    server.serve(router.into_make_service()).await
+    server.serve(router.into_make_service_with_connect_info::<SocketAddr>()).await
 }
 
 async fn readyz(Shared(admin): Shared<Admin>) -> Response {
@@ -77,6 +84,36 @@ async fn metrics(Shared(admin): Shared<Admin>) -> Response {
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
 }
+
+async fn log_level(Shared(admin): Shared<Admin>) -> String {
+    format!("{}\n", admin.log_level.current())
+}
+
+/// Debug logs of a busy server are a load and tell names: who may ask for them can already run something beside it.
+async fn change_log_level(
+    Shared(admin): Shared<Admin>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    body: String,
+) -> Response {
+    if !peer.ip().to_canonical().is_loopback() {
+        return (StatusCode::FORBIDDEN, NOT_FROM_AFAR).into_response();
+    }
+    let levels: LogLevels = match body.trim().parse() {
+        Ok(levels) => levels,
+        Err(problem) => return (StatusCode::BAD_REQUEST, format!("{problem}\n")).into_response(),
+    };
+    match admin.log_level.change(levels) {
+        Ok(()) => log_level(Shared(admin)).await.into_response(),
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")).into_response(),
+    }
+}
+
+const NOT_FROM_AFAR: &str = "\
+log levels are changed from the machine or pod itself only. From afar, by kubectl port-forward, or by kubectl exec in a
+container of the pod that has curl:
+  kubectl port-forward -n NAMESPACE POD 8080
+  curl -X PUT -d debug localhost:8080/log-level
+";
 
 /// Seconds since 1970; 0 before.
 pub fn unix_seconds(time: SystemTime) -> i64 {

@@ -1,5 +1,9 @@
 //! What `/metrics` shows. Labels are words of ours or names of existing classes, never text from a request.
 
+mod events;
+pub mod reference;
+mod registered;
+
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::atomic::AtomicU64;
@@ -13,8 +17,12 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
-use prometheus_client::registry::Registry;
 
+pub use self::events::EventOutcome;
+pub use self::registered::Described;
+
+use self::events::EventMetrics;
+use self::registered::Registered;
 use crate::admission::answer::Record;
 use crate::cluster::contact::Contact;
 use crate::cluster::objects::Kind;
@@ -29,7 +37,7 @@ const DURATION_BUCKETS: [f64; 14] =
 /// Every metric of the process.
 #[derive(Debug)]
 pub struct Metrics {
-    registry: Registry,
+    registry: Registered,
     reviews: Family<ReviewLabels, Counter>,
     review_duration: Histogram,
     plans_rejected: Counter,
@@ -59,6 +67,7 @@ pub struct Metrics {
     state_reloads: Family<ReloadLabels, Counter>,
     state_objects: Family<KindLabels, Gauge>,
     watch_failures: Family<KindLabels, Counter>,
+    events: EventMetrics,
     state_age: Gauge<f64, AtomicU64>,
     contact: OnceLock<Arc<Contact>>,
 }
@@ -83,6 +92,17 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// Every outcome.
+    pub const ALL: [Self; 7] = [
+        Self::Patched,
+        Self::Unchanged,
+        Self::Malformed,
+        Self::Panicked,
+        Self::Overloaded,
+        Self::TooLarge,
+        Self::Incomplete,
+    ];
+
     /// The label's value.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -107,6 +127,9 @@ pub enum ReloadOutcome {
 }
 
 impl ReloadOutcome {
+    /// Every outcome.
+    pub const ALL: [Self; 2] = [Self::Replaced, Self::Failed];
+
     /// The label's value.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -151,7 +174,7 @@ impl Metrics {
     /// Every metric, at zero.
     pub fn new() -> Self {
         let mut metrics = Self {
-            registry: Registry::with_prefix("spark_swap"),
+            registry: Registered::new(),
             reviews: Family::default(),
             review_duration: Histogram::new(DURATION_BUCKETS),
             plans_rejected: Counter::default(),
@@ -172,6 +195,7 @@ impl Metrics {
             state_reloads: Family::default(),
             state_objects: Family::default(),
             watch_failures: Family::default(),
+            events: EventMetrics::default(),
             state_age: Gauge::default(),
             contact: OnceLock::new(),
         };
@@ -225,6 +249,11 @@ impl Metrics {
         self.watch_failures.get_or_create(&KindLabels { kind: kind.as_str() }).inc();
     }
 
+    /// Counts what became of an Event.
+    pub fn event(&self, outcome: EventOutcome) {
+        self.events.count(outcome);
+    }
+
     /// How many objects of a kind the state is made from.
     pub fn state_objects(&self, kind: Kind, count: usize) {
         let count = i64::try_from(count).unwrap_or(i64::MAX);
@@ -243,8 +272,13 @@ impl Metrics {
             self.state_age.set(contact.age(Instant::now()).as_secs_f64());
         }
         let mut text = String::with_capacity(8 << 10);
-        encode(&mut text, &self.registry)?;
+        encode(&mut text, self.registry.registry())?;
         Ok(text)
+    }
+
+    /// Every metric, in the order of the code.
+    pub fn described(&self) -> &[Described] {
+        self.registry.described()
     }
 
     fn review(&self, labels: &ReviewLabels, duration: Duration) {
@@ -294,7 +328,8 @@ impl Metrics {
         to.register("watch_failures", help, self.watch_failures.clone());
         let help = "For how long the API server has not told of changes, 0 while it does";
         to.register("state_age_seconds", help, self.state_age.clone());
-        for outcome in [ReloadOutcome::Replaced, ReloadOutcome::Failed] {
+        self.events.register(to);
+        for outcome in ReloadOutcome::ALL {
             drop(self.certificate_reloads.get_or_create(&ReloadLabels { outcome }));
             drop(self.client_ca_reloads.get_or_create(&ReloadLabels { outcome }));
             drop(self.state_reloads.get_or_create(&ReloadLabels { outcome }));

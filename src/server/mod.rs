@@ -12,6 +12,7 @@ pub mod client_ca_file;
 pub mod client_certificates;
 mod connections;
 pub mod drain;
+pub mod events;
 mod https;
 pub mod limits;
 pub mod metrics;
@@ -36,10 +37,12 @@ use tracing::error;
 
 use self::admin::Admin;
 use self::drain::{DrainTimes, Ended};
+use self::events::EventQueue;
 use self::limits::Limits;
 use self::metrics::Metrics;
 use self::mutate::{AnswerFn, Mutate};
 use self::readiness::Readiness;
+use self::telemetry::LogLevel;
 use self::tls::{ServedCertificate, TlsPolicy};
 use crate::sizing::state::State;
 
@@ -58,6 +61,10 @@ pub struct Server {
     pub state: Arc<ArcSwap<State>>,
     /// The pure core.
     pub answer: AnswerFn,
+    /// Tells the owners of executors, where there is a cluster to tell it.
+    pub events: Option<EventQueue>,
+    /// What is logged, which may be changed while the server runs.
+    pub log_level: LogLevel,
     /// Counts what happens.
     pub metrics: Arc<Metrics>,
     /// Whether requests are wanted.
@@ -75,10 +82,29 @@ impl Server {
         shutdown: impl Future<Output = ()>,
         abort: impl Future<Output = ()>,
     ) -> Result<Ended, ServeError> {
-        let Self { https, admin, certificate, tls, state, answer, metrics, readiness, limits, drain } = self;
+        let Self {
+            https,
+            admin,
+            certificate,
+            tls,
+            state,
+            answer,
+            events,
+            log_level,
+            metrics,
+            readiness,
+            limits,
+            drain,
+        } = self;
         let config = tls::server_config(Arc::clone(&certificate), &tls)?;
-        let router = Mutate::new(answer, state, Arc::clone(&metrics), limits).router(Arc::clone(&readiness));
-        let probes = Admin { metrics: Arc::clone(&metrics), readiness: Arc::clone(&readiness), certificate };
+        let router =
+            Mutate::new(answer, state, events, Arc::clone(&metrics), limits).router(Arc::clone(&readiness));
+        let probes = Admin {
+            metrics: Arc::clone(&metrics),
+            readiness: Arc::clone(&readiness),
+            certificate,
+            log_level,
+        };
 
         let https_handle = Handle::new();
         let admin_handle = Handle::new();

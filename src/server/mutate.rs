@@ -16,12 +16,13 @@ use tokio::sync::Semaphore;
 use tracing::{debug, error, warn};
 
 use super::body::{self, BodyError, Room};
+use super::events::EventQueue;
 use super::limits::{Limits, MAX_BODY};
 use super::metrics::{Metrics, Outcome};
 use super::readiness::Readiness;
 use super::seldom::Seldom;
 use crate::admission::answer::{Answer, Malformed, Record};
-use crate::admission::fail_open;
+use crate::admission::{event_note, fail_open};
 use crate::sizing::state::State;
 
 /// The path of the webhook.
@@ -39,6 +40,7 @@ pub type AnswerFn = fn(&[u8], &State) -> Result<Answer, Malformed>;
 pub struct Mutate {
     answer: AnswerFn,
     state: Arc<ArcSwap<State>>,
+    events: Option<EventQueue>,
     metrics: Arc<Metrics>,
     limits: Limits,
     slots: Semaphore,
@@ -48,10 +50,16 @@ pub struct Mutate {
 
 impl Mutate {
     /// Answers with `answer` from the latest `state`.
-    pub fn new(answer: AnswerFn, state: Arc<ArcSwap<State>>, metrics: Arc<Metrics>, limits: Limits) -> Self {
+    pub fn new(
+        answer: AnswerFn,
+        state: Arc<ArcSwap<State>>,
+        events: Option<EventQueue>,
+        metrics: Arc<Metrics>,
+        limits: Limits,
+    ) -> Self {
         let slots = Semaphore::new(limits.max_reviews.min(Semaphore::MAX_PERMITS));
         let room = Room::new(limits.body_memory);
-        Self { answer, state, metrics, limits, slots, room, overloaded: Seldom::default() }
+        Self { answer, state, events, metrics, limits, slots, room, overloaded: Seldom::default() }
     }
 
     /// The routes of the HTTPS port. While draining every response asks for the connection to be closed, so that
@@ -88,7 +96,15 @@ impl Mutate {
     /// Calls the pure function, right here: it needs some 15 µs. A bug in it must not cost the process its life.
     fn decide(&self, body: &[u8]) -> Verdict {
         let state = self.state.load();
-        match catch_unwind(AssertUnwindSafe(|| (self.answer)(body, &state))) {
+        let answer = || {
+            let answer = (self.answer)(body, &state)?;
+            if let (Some(events), Some(key)) = (&self.events, answer.record.event) {
+                // Another decision, once for each application and reason.
+                events.tell(key, || event_note::of_review(body, &state));
+            }
+            Ok(answer)
+        };
+        match catch_unwind(AssertUnwindSafe(answer)) {
             Ok(Ok(answer)) => Verdict::Answered(answer),
             Ok(Err(malformed)) => Verdict::Malformed(malformed),
             Err(_) => Verdict::Panicked(fail_open::uid(body).map(|uid| fail_open::answer(&uid, None))),

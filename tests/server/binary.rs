@@ -12,6 +12,7 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use crate::client::{Plain, Tls, head};
+use crate::log_level;
 
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_spark-swap");
 pub(crate) const FREE_PORTS: [&str; 4] = ["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"];
@@ -208,6 +209,23 @@ async fn logs_never_hold_what_is_in_a_pod() {
     assert_eq!(code, Some(0));
     assert!(log.contains("planned") && log.contains("malformed"), "{log}");
     assert!(!log.contains("correct-horse"), "{log}");
+}
+
+#[tokio::test]
+async fn a_running_server_logs_every_review_after_a_word_to_its_admin_port() {
+    let mut serve = Serve::start(&["--drain-delay", "0s"]);
+    let ca = serve.printed_ca();
+    let mut connection = Tls::open(serve.https, &ca).await;
+    connection.post(&executor_review()).await;
+    assert_eq!(log_level::put(serve.admin, "debug").await.status, 200);
+    connection.post(&executor_review()).await;
+    serve.log_line("Planned");
+    assert_eq!(log_level::put(serve.admin, "info").await.status, 200);
+    connection.post(&executor_review()).await;
+    drop(connection);
+    serve.signal("TERM");
+    let (_, log) = serve.end();
+    assert_eq!(log.matches("Planned").count(), 1, "{log}");
 }
 
 #[tokio::test]

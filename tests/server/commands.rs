@@ -153,7 +153,7 @@ fn manifests_prints_a_narrow_webhook_that_fails_open() {
         ("failurePolicy", json!("Ignore")),
         ("timeoutSeconds", json!(2)),
         ("reinvocationPolicy", json!("IfNeeded")),
-        ("sideEffects", json!("None")),
+        ("sideEffects", json!("NoneOnDryRun")),
         ("matchPolicy", json!("Equivalent")),
         ("admissionReviewVersions", json!(["v1"])),
     ] {
@@ -226,7 +226,7 @@ fn the_namespace_of_the_installation_is_the_same_everywhere(
 }
 
 #[test]
-fn the_role_writes_nothing_but_the_status_of_classes() {
+fn the_role_writes_nothing_but_events_and_the_status_of_classes() {
     let rules = manifests(&["--only", "rbac"])["items"][2]["rules"].clone();
     let writes = |rule: &&Value| {
         let mut verbs = rule["verbs"].as_array().unwrap().iter();
@@ -235,7 +235,10 @@ fn the_role_writes_nothing_but_the_status_of_classes() {
     let writing: Vec<&Value> = rules.as_array().unwrap().iter().filter(writes).collect();
     assert_eq!(
         writing,
-        [&json!({"apiGroups": ["spark-swap.io"], "resources": ["swapclasses/status"], "verbs": ["patch"]})]
+        [
+            &json!({"apiGroups": ["spark-swap.io"], "resources": ["swapclasses/status"], "verbs": ["patch"]}),
+            &json!({"apiGroups": ["events.k8s.io"], "resources": ["events"], "verbs": ["create"]}),
+        ]
     );
     assert!(printed(&["--only", "rbac"]).contains("  # "), "the reasons stay beside the rules");
 }

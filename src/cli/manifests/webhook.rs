@@ -76,7 +76,7 @@ pub(super) fn configuration(
             "failurePolicy": "Ignore",
             "timeoutSeconds": 2,
             "reinvocationPolicy": "IfNeeded",
-            "sideEffects": "None",
+            "sideEffects": "NoneOnDryRun",
         }],
     }))
 }

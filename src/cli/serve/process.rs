@@ -73,3 +73,12 @@ pub(super) fn count_signals(count: watch::Sender<u8>) -> Result<impl Future<Outp
         }
     })
 }
+
+/// The name of the pod, as Kubernetes sets it where nothing else is said, else that of the machine.
+pub(super) fn own_name() -> String {
+    let of_variable = |name| std::env::var(name).ok();
+    let of_machine = || std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
+    let names = [of_variable("POD_NAME"), of_variable("HOSTNAME"), of_machine()];
+    let mut names = names.into_iter().flatten().map(|name| name.trim().to_owned());
+    names.find(|name| !name.is_empty()).unwrap_or_else(|| "spark-swap".to_owned())
+}
