@@ -2,7 +2,7 @@
 //! Kubernetes Event about the driver pod. Who submits to a cluster sees neither admission warnings nor metrics.
 
 use crate::sizing::plan::{Change, Plan};
-use crate::sizing::sizes::{gi, mi};
+use crate::sizing::sizes::{mi, short};
 use crate::sizing::state::State;
 
 use super::advice::what_to_do;
@@ -98,7 +98,7 @@ pub const fn event_type(reason: Reason) -> Option<EventType> {
     }
 }
 
-/// The key of the Event for a decision; `None` where there is none: nothing worth telling, nobody to tell it about (a
+/// The key of the Event for a reason; `None` where there is none: nothing worth telling, nobody to tell it about (a
 /// driver in client mode owns nothing), or nothing but a dry run.
 ///
 /// Cheap, because every review asks for it; the Event itself is [`of_review`]'s, which is asked once for each key.
@@ -157,7 +157,7 @@ fn text(decision: &Decision) -> String {
     text
 }
 
-/// `Executors get swap by SwapClass batch (Density): memory request 9011Mi -> 6008Mi, …`
+/// `Executors are sized by SwapClass batch (Density). The first one: memory request 9011Mi -> 6008Mi, …`
 fn planned(reason: Reason, plan: &Plan) -> String {
     let Plan { class, strategy, bound, .. } = plan;
     let mut sizes = vec![format!("memory request {}", change(plan.request))];
@@ -169,8 +169,8 @@ fn planned(reason: Reason, plan: &Plan) -> String {
     }
     sizes.push(match (plan.expected_swap, plan.possible_swap) {
         (0, 0) => "swap as its node grants it".to_owned(),
-        (0, possible) => format!("up to {} of swap where the kubelet of its node grants it", gi(possible)),
-        (expected, _) => format!("at least {} of swap", gi(expected)),
+        (0, possible) => format!("up to {} of swap where the kubelet of its node grants it", short(possible)),
+        (expected, _) => format!("at least {} of swap", short(expected)),
     });
     let sizes = sizes.join(", ");
     let why = bound.text();

@@ -46,7 +46,7 @@ fn a_plan_is_told_with_its_sizes() {
     let note = note(&owned(), &state(density(), vec![swap_node("swap-1")]));
     assert_eq!((note.reason, note.event_type, note.action), (Reason::Planned, EventType::Normal, "Plan"));
     assert_eq!((&*note.owner.kind, &*note.owner.name, &*note.namespace), ("Pod", "etl-driver", "default"));
-    insta::assert_snapshot!(note.text, @"Executors are sized by SwapClass batch (Density). The first one: memory request 9011Mi -> 6008Mi, limit 9011Mi -> 6129Mi, at least 2.93Gi of swap. The peak with its margin must fit the request plus the granted swap. Every executor pod has its plan in the annotation spark-swap.io/plan.");
+    insta::assert_snapshot!(note.text, @"Executors are sized by SwapClass batch (Density). The first one: memory request 9011Mi -> 6008Mi, limit 9011Mi -> 6129Mi, at least 2.9Gi of swap. The peak with its margin must fit the request plus the granted swap. Every executor pod has its plan in the annotation spark-swap.io/plan.");
 }
 
 #[test]
@@ -59,7 +59,7 @@ fn a_plan_that_is_only_recorded_is_told_as_such() {
     let class = SwapClass { enforcement: Enforcement::Audit, ..density() };
     let note = note(&owned(), &state(class, vec![swap_node("swap-1")]));
     assert_eq!((note.reason, note.event_type), (Reason::Audited, EventType::Normal));
-    insta::assert_snapshot!(note.text, @"Executors stay as Spark made them, because SwapClass batch only audits. An executor would get, by Density: memory request 9011Mi -> 6008Mi, limit 9011Mi -> 6129Mi, at least 2.93Gi of swap. The peak with its margin must fit the request plus the granted swap. Look at the plan; to apply such plans, set enforcement: Enforce in the class.");
+    insta::assert_snapshot!(note.text, @"Executors stay as Spark made them, because SwapClass batch only audits. An executor would get, by Density: memory request 9011Mi -> 6008Mi, limit 9011Mi -> 6129Mi, at least 2.9Gi of swap. The peak with its margin must fit the request plus the granted swap. Look at the plan; to apply such plans, set enforcement: Enforce in the class.");
 }
 
 #[test]
