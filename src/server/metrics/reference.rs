@@ -1,6 +1,6 @@
 //! What the reference page says of a metric beyond its help: its labels with their values, its unit, and what to alert on.
 
-use super::{EventOutcome, Outcome, ReloadOutcome};
+use super::{EventOutcome, Outcome, Refusal, ReloadOutcome};
 use crate::cluster::objects::Kind;
 
 /// What there is to say of a metric.
@@ -57,11 +57,19 @@ pub fn reference(name: &str) -> Option<Reference> {
         "spark_swap_panics_total" => (vec![], "Any increase: a bug in spark-swap."),
         "spark_swap_connections" => (vec![], "Near `--max-connections`."),
         "spark_swap_connections_rejected_total" => (vec![], "Any increase."),
+        "spark_swap_connections_displaced_total" => {
+            (vec![], "A steady rate: too many clients keep connections that they do not use.")
+        }
         "spark_swap_handshake_failures_total" => {
             (vec![], "A steady rate: the API server does not trust the certificate (caBundle).")
         }
         "spark_swap_certificate_expiry_timestamp_seconds" => (vec![], "Less than 7 days away."),
         "spark_swap_certificate_reloads_total" => (vec![reloads()], "Any `failed`."),
+        "spark_swap_clients_refused_total" => (
+            vec![one_of("reason", Refusal::ALL.map(Refusal::as_str))],
+            "A steady rate: the API server shows no certificate that `--client-ca` and `--client-name` allow.",
+        ),
+        "spark_swap_client_ca_reloads_total" => (vec![reloads()], "Any `failed`."),
         "spark_swap_state_problems" => (vec![], "Above 0 for long."),
         "spark_swap_state_loaded_timestamp_seconds" => (vec![], ""),
         "spark_swap_state_reloads_total" => (vec![reloads()], "Any `failed`."),
