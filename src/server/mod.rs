@@ -9,15 +9,18 @@ mod body;
 pub mod certificate;
 pub mod certificate_files;
 pub mod drain;
+pub mod handshake;
 mod https;
 pub mod limits;
 pub mod metrics;
 pub mod mutate;
 pub mod readiness;
+mod self_call;
 pub mod state_reload;
 pub mod state_watch;
 pub mod telemetry;
 pub mod tls;
+pub mod trust;
 
 use std::io;
 use std::net::TcpListener;
@@ -34,6 +37,7 @@ use self::limits::Limits;
 use self::metrics::Metrics;
 use self::mutate::{AnswerFn, Mutate};
 use self::readiness::Readiness;
+use self::self_call::SelfCall;
 use self::tls::ServedCertificate;
 use crate::sizing::state::State;
 
@@ -70,7 +74,14 @@ impl Server {
         let Self { https, admin, certificate, state, answer, metrics, readiness, limits, drain } = self;
         let config = tls::server_config(Arc::clone(&certificate))?;
         let router = Mutate::new(answer, state, Arc::clone(&metrics), limits).router(Arc::clone(&readiness));
-        let probes = Admin { metrics: Arc::clone(&metrics), readiness: Arc::clone(&readiness), certificate };
+        let address = https.local_addr().map_err(|error| ServeError::stopped("https", Ok(Err(error))))?;
+        let self_call = SelfCall::new(address, Arc::clone(&certificate), Arc::clone(&metrics), limits);
+        let probes = Admin {
+            metrics: Arc::clone(&metrics),
+            readiness: Arc::clone(&readiness),
+            certificate,
+            self_call: Arc::new(self_call),
+        };
 
         let https_handle = Handle::new();
         let admin_handle = Handle::new();
