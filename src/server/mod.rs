@@ -6,7 +6,6 @@
 
 pub mod admin;
 mod body;
-pub mod certificate;
 pub mod certificate_files;
 pub mod drain;
 mod https;
@@ -35,6 +34,7 @@ use self::metrics::Metrics;
 use self::mutate::{AnswerFn, Mutate};
 use self::readiness::Readiness;
 use self::tls::ServedCertificate;
+pub use crate::cluster::certificates::authority as certificate;
 use crate::sizing::state::State;
 
 /// Everything a server is made of.
