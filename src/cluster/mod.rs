@@ -1,8 +1,9 @@
-//! Where the state comes from: files, or a cluster that is listed once or watched.
+//! Where the state comes from: files, or a cluster that is listed once or watched; and the certificates that live there.
 
 pub mod allocatable;
 pub mod api;
 pub mod arrival;
+pub mod certificates;
 pub mod class_status;
 pub mod connection;
 pub mod contact;

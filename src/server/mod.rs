@@ -6,7 +6,6 @@
 
 pub mod admin;
 mod body;
-pub mod certificate;
 pub mod certificate_files;
 pub mod drain;
 pub mod handshake;
@@ -39,6 +38,7 @@ use self::mutate::{AnswerFn, Mutate};
 use self::readiness::Readiness;
 use self::self_call::SelfCall;
 use self::tls::ServedCertificate;
+pub use crate::cluster::certificates::authority as certificate;
 use crate::sizing::state::State;
 
 /// Everything a server is made of.
