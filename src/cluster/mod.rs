@@ -12,6 +12,8 @@ pub mod kubelet_config;
 pub mod live_state;
 pub mod node_group;
 pub mod objects;
+pub mod one_object;
 pub mod snapshot;
 pub mod state_files;
 pub mod watches;
+pub mod webhook_entry;

@@ -1,20 +1,24 @@
 //! The server: HTTPS for the API server, plain HTTP for probes and metrics, around the pure [`crate::admission`].
 //!
 //! [`Server::run`] takes bound listeners and futures for the shutdown, so that tests run it in-process on port 0.
-//! [`mutate`] answers reviews, within [`limits`]; [`tls`] holds the certificate, which comes from [`certificate`]
-//! (self-made) or [`certificate_files`]; [`state_reload`] renews the state; [`drain`] ends the process without losing a request.
+//! [`mutate`] answers reviews, within [`limits`]; [`tls`] holds the certificate, which comes from [`self_managed`],
+//! [`certificate_secret`], [`certificate_files`] or memory, and [`published`] tells whom the API server trusts for it;
+//! [`state_reload`] renews the state; [`drain`] ends the process without losing a request.
 
 pub mod admin;
 mod body;
 pub mod certificate_files;
+pub mod certificate_secret;
 pub mod drain;
 pub mod handshake;
 mod https;
 pub mod limits;
 pub mod metrics;
 pub mod mutate;
+pub mod published;
 pub mod readiness;
 mod self_call;
+pub mod self_managed;
 pub mod state_reload;
 pub mod state_watch;
 pub mod telemetry;

@@ -9,9 +9,9 @@ use super::facts::{Answer, Facts, Probe};
 use super::prediction::{Prediction, is_changed_since, predict};
 use super::service;
 use crate::cli::executor_pod::executor_pod;
-use crate::cli::manifests::ENTRY;
 use crate::cli::sizes::mi;
 use crate::cli::spark_conf::SparkConf;
+use crate::cluster::webhook_entry::ENTRY;
 use crate::server::handshake::{Handshake, Outcome};
 use crate::sizing::state::{CLASS_LABEL, OPT_OUT};
 
