@@ -1,5 +1,6 @@
 //! What `/metrics` shows. Labels are words of ours or names of existing classes, never text from a request.
 
+mod certificates;
 mod events;
 pub mod reference;
 mod registered;
@@ -21,6 +22,7 @@ use prometheus_client::metrics::info::Info;
 pub use self::events::EventOutcome;
 pub use self::registered::Described;
 
+use self::certificates::CertificateMetrics;
 use self::events::EventMetrics;
 use self::registered::Registered;
 use crate::admission::answer::Record;
@@ -60,6 +62,8 @@ pub struct Metrics {
     certificate_reloads: Family<ReloadLabels, Counter>,
     clients_refused: Family<RefusalLabels, Counter>,
     client_ca_reloads: Family<ReloadLabels, Counter>,
+    /// Of self-managed certificates.
+    pub certificates: CertificateMetrics,
     /// Problems in the newest state, which may not be the one in force.
     pub state_problems: Gauge,
     /// When the state in force was made, seconds since 1970.
@@ -190,6 +194,7 @@ impl Metrics {
             certificate_reloads: Family::default(),
             clients_refused: Family::default(),
             client_ca_reloads: Family::default(),
+            certificates: CertificateMetrics::default(),
             state_problems: Gauge::default(),
             state_loaded: Gauge::default(),
             state_reloads: Family::default(),
@@ -245,8 +250,8 @@ impl Metrics {
     }
 
     /// Counts that a list or watch failed or broke off.
-    pub fn watch_failed(&self, kind: Kind) {
-        self.watch_failures.get_or_create(&KindLabels { kind: kind.as_str() }).inc();
+    pub fn watch_failed(&self, kind: &'static str) {
+        self.watch_failures.get_or_create(&KindLabels { kind }).inc();
     }
 
     /// Counts what became of an Event.
@@ -311,12 +316,13 @@ impl Metrics {
         to.register("handshake_failures", help, self.handshake_failures.clone());
         let help = "When the served certificate expires, seconds since 1970";
         to.register("certificate_expiry_timestamp_seconds", help, self.certificate_expiry.clone());
-        let help = "New certificate files by outcome";
+        let help = "New certificates by outcome";
         to.register("certificate_reloads", help, self.certificate_reloads.clone());
         let help = "Clients whose certificate, or the lack of one, did not let them in, by reason";
         to.register("clients_refused", help, self.clients_refused.clone());
         let help = "New files with the authorities of clients by outcome";
         to.register("client_ca_reloads", help, self.client_ca_reloads.clone());
+        self.certificates.register(to);
         let help = "Problems in the newest state; the log names them";
         to.register("state_problems", help, self.state_problems.clone());
         let help = "When the state in force was loaded, seconds since 1970";

@@ -39,6 +39,8 @@ pub(crate) struct Setup {
     /// Certificate authority (PEM) and what the server starts with; self-made by default.
     pub(crate) certificate: Option<(String, CertificatePair)>,
     pub(crate) tls: TlsPolicy,
+    /// Without one it starts as long as its source has none.
+    pub(crate) has_certificate: bool,
 }
 
 impl Default for Setup {
@@ -49,6 +51,7 @@ impl Default for Setup {
             limits: Limits::default(),
             drain: DrainTimes::default(),
             certificate: None,
+            has_certificate: true,
             tls: TlsPolicy::default(),
         }
     }
@@ -73,7 +76,10 @@ pub(crate) struct Running {
 impl Setup {
     pub(crate) fn start(self) -> Running {
         let (ca, pair) = self.certificate.unwrap_or_else(self_made);
-        let certificate = Arc::new(ServedCertificate::new(pair));
+        let certificate = Arc::new(ServedCertificate::default());
+        if self.has_certificate {
+            certificate.replace(pair);
+        }
         let metrics = Arc::new(Metrics::new());
         let readiness = Arc::new(Readiness::default());
         let events = self.api.map(|client| {

@@ -10,6 +10,7 @@
 )]
 
 mod binary;
+mod certificate_secret;
 mod certificates;
 mod client;
 mod client_certificates;
@@ -22,6 +23,7 @@ mod limits;
 mod log_level;
 mod metrics_page;
 mod pem;
+mod readiness;
 mod rotation;
 mod state_reload;
 mod tls;

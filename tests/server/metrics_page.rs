@@ -46,7 +46,7 @@ fn the_page_names_every_label_and_value_that_is_shown() {
     }
     for kind in Kind::ALL.iter().copied() {
         metrics.state_objects(kind, 1);
-        metrics.watch_failed(kind);
+        metrics.watch_failed(kind.as_str());
     }
     let text = metrics.encode().unwrap();
     let mut seen = BTreeSet::new();

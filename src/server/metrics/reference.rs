@@ -1,5 +1,6 @@
 //! What the reference page says of a metric beyond its help: its labels with their values, its unit, and what to alert on.
 
+use super::certificates::STEPS;
 use super::{EventOutcome, Outcome, Refusal, ReloadOutcome};
 use crate::cluster::objects::Kind;
 
@@ -65,6 +66,9 @@ pub fn reference(name: &str) -> Option<Reference> {
         }
         "spark_swap_certificate_expiry_timestamp_seconds" => (vec![], "Less than 7 days away."),
         "spark_swap_certificate_reloads_total" => (vec![reloads()], "Any `failed`."),
+        "spark_swap_ca_expiry_timestamp_seconds" => (vec![], "Less than 30 days away, and not 0."),
+        "spark_swap_certificate_rotations_total" => (vec![one_of("step", STEPS)], ""),
+        "spark_swap_certificate_rotation_failures_total" => (vec![], "An increase for an hour."),
         "spark_swap_clients_refused_total" => (
             vec![one_of("reason", Refusal::ALL.map(Refusal::as_str))],
             "A steady rate: the API server shows no certificate that `--client-ca` and `--client-name` allow.",
@@ -74,7 +78,7 @@ pub fn reference(name: &str) -> Option<Reference> {
         "spark_swap_state_loaded_timestamp_seconds" => (vec![], ""),
         "spark_swap_state_reloads_total" => (vec![reloads()], "Any `failed`."),
         "spark_swap_state_objects" => (vec![kinds()], ""),
-        "spark_swap_watch_failures_total" => (vec![kinds()], "A steady rate."),
+        "spark_swap_watch_failures_total" => (vec![watched_kinds()], "A steady rate."),
         "spark_swap_state_age_seconds" => (vec![], "Above 300: decisions are made from an old state."),
         "spark_swap_events_total" => (
             vec![one_of("outcome", EventOutcome::ALL.map(EventOutcome::as_str))],
@@ -105,6 +109,11 @@ fn reloads() -> Label {
 
 fn kinds() -> Label {
     one_of("kind", Kind::ALL.iter().map(|kind| kind.as_str()))
+}
+
+fn watched_kinds() -> Label {
+    let of_state = Kind::ALL.iter().map(|kind| kind.as_str());
+    one_of("kind", of_state.chain(["Secret", "MutatingWebhookConfiguration"]))
 }
 
 fn one_of(name: &'static str, values: impl IntoIterator<Item = &'static str>) -> Label {
