@@ -17,7 +17,7 @@ pub mod limits;
 pub mod metrics;
 pub mod mutate;
 pub mod readiness;
-mod refused_clients;
+pub mod refused_clients;
 mod seldom;
 pub mod state_reload;
 pub mod state_watch;
