@@ -19,6 +19,7 @@ mod flood;
 mod harness;
 mod limits;
 mod pem;
+mod readiness;
 mod rotation;
 mod state_reload;
 mod tls;

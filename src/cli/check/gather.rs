@@ -15,13 +15,13 @@ use kube::client::Body;
 use kube::core::Status;
 use serde_json::Value;
 
-use super::facts::{Answer, Facts, Handshake, Outcome, Probe, Seen, Server, Unread};
-use super::handshake::shake_hands;
+use super::facts::{Answer, Facts, Probe, Seen, Server, Unread};
 use super::{probe, service};
 use crate::cli::progress::Progress;
 use crate::cluster::connection::{Cluster, cause};
 use crate::cluster::objects::{Kind, Object};
 use crate::cluster::snapshot::{Listed, class_object, list, list_all, swap_classes};
+use crate::server::handshake::{Handshake, Outcome, shake_hands};
 use crate::sizing::fields::Problem;
 use crate::sizing::state::Settings;
 
@@ -158,7 +158,8 @@ async fn handshakes(facts: &Facts, api_server: &str) -> Vec<Handshake> {
     };
     let name = format!("{}.{}.svc", reference.name, reference.namespace);
     let addresses = service::endpoints(reference, service, slices);
-    join_all(addresses.into_iter().take(ENDPOINTS).map(|address| shake_hands(address, name.clone()))).await
+    join_all(addresses.into_iter().take(ENDPOINTS).map(|address| shake_hands(address, name.clone(), None)))
+        .await
 }
 
 async fn by_url(url: &str, api_server: &str) -> Option<Handshake> {
@@ -173,7 +174,7 @@ async fn by_url(url: &str, api_server: &str) -> Option<Handshake> {
         let outcome = Outcome::Unreachable("is the API server's own machine".to_owned());
         return Some(Handshake { address, name, outcome });
     }
-    Some(shake_hands(address, name).await)
+    Some(shake_hands(address, name, None).await)
 }
 
 fn host(uri: &Uri) -> Option<&str> {
