@@ -25,6 +25,7 @@ pub use self::registered::Described;
 use self::certificates::CertificateMetrics;
 use self::events::EventMetrics;
 use self::registered::Registered;
+use super::refused_clients::Refusal;
 use crate::admission::answer::Record;
 use crate::cluster::contact::Contact;
 use crate::cluster::objects::Kind;
@@ -139,37 +140,6 @@ impl ReloadOutcome {
         match self {
             Self::Replaced => "replaced",
             Self::Failed => "failed",
-        }
-    }
-}
-
-/// Why a client was not let in: the label `reason` of `spark_swap_clients_refused_total`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Refusal {
-    /// It shows none.
-    NoCertificate,
-    /// It is from an authority that is not in `--client-ca`.
-    UnknownAuthority,
-    /// It has none of the names of `--client-name`.
-    OtherName,
-    /// It is expired or not valid yet.
-    OutOfDate,
-    /// It is broken or not for clients.
-    Unusable,
-}
-
-impl Refusal {
-    const ALL: [Self; 5] =
-        [Self::NoCertificate, Self::UnknownAuthority, Self::OtherName, Self::OutOfDate, Self::Unusable];
-
-    /// The label's value.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::NoCertificate => "no_certificate",
-            Self::UnknownAuthority => "unknown_authority",
-            Self::OtherName => "other_name",
-            Self::OutOfDate => "out_of_date",
-            Self::Unusable => "unusable",
         }
     }
 }
@@ -372,12 +342,6 @@ struct ReloadLabels {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct RefusalLabels {
     reason: Refusal,
-}
-
-impl EncodeLabelValue for Refusal {
-    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> fmt::Result {
-        self.as_str().encode(encoder)
-    }
 }
 
 impl EncodeLabelValue for Outcome {

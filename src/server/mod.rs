@@ -22,7 +22,7 @@ pub mod metrics;
 pub mod mutate;
 pub mod published;
 pub mod readiness;
-mod refused_clients;
+pub mod refused_clients;
 mod seldom;
 pub mod self_call;
 pub mod self_managed;
@@ -109,7 +109,8 @@ impl Server {
         let router =
             Mutate::new(answer, state, events, Arc::clone(&metrics), limits).router(Arc::clone(&readiness));
         let address = https.local_addr().map_err(|error| ServeError::stopped("https", Ok(Err(error))))?;
-        let self_call = SelfCall::new(address, Arc::clone(&certificate), Arc::clone(&metrics), limits);
+        let (own, counts) = (Arc::clone(&certificate), Arc::clone(&metrics));
+        let self_call = SelfCall::new(address, own, tls.clients.clone(), counts, limits);
         let probes = Admin {
             metrics: Arc::clone(&metrics),
             readiness: Arc::clone(&readiness),

@@ -1,14 +1,53 @@
 //! Clients without a certificate that lets them in: counted by reason, and told of now and then.
 
+use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use prometheus_client::encoding::{EncodeLabelValue, LabelValueEncoder};
 use rustls::{CertificateError, Error};
 use tracing::{debug, warn};
 
-use super::metrics::{Metrics, Refusal};
+use super::metrics::Metrics;
 use super::seldom::Seldom;
+
+/// Why a client was not let in: the label `reason` of `spark_swap_clients_refused_total`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Refusal {
+    /// It shows none.
+    NoCertificate,
+    /// It is from an authority that is not in `--client-ca`.
+    UnknownAuthority,
+    /// It has none of the names of `--client-name`.
+    OtherName,
+    /// It is expired or not valid yet.
+    OutOfDate,
+    /// It is broken or not for clients.
+    Unusable,
+}
+
+impl Refusal {
+    pub(super) const ALL: [Self; 5] =
+        [Self::NoCertificate, Self::UnknownAuthority, Self::OtherName, Self::OutOfDate, Self::Unusable];
+
+    /// The label's value.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::NoCertificate => "no_certificate",
+            Self::UnknownAuthority => "unknown_authority",
+            Self::OtherName => "other_name",
+            Self::OutOfDate => "out_of_date",
+            Self::Unusable => "unusable",
+        }
+    }
+}
+
+impl EncodeLabelValue for Refusal {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> fmt::Result {
+        self.as_str().encode(encoder)
+    }
+}
 
 /// Takes note of refused clients.
 #[derive(Debug)]

@@ -147,7 +147,7 @@ impl Volume {
     fn new(dir: PathBuf, authorities: &str) -> Self {
         fs::create_dir(&dir).unwrap();
         let mut volume = Self { dir, version: 0 };
-        volume.renew(&authorities);
+        volume.renew(authorities);
         symlink("..data/ca.crt", volume.path()).unwrap();
         volume
     }

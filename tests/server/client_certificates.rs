@@ -150,13 +150,17 @@ async fn a_client_may_have_another_kind_of_key_and_intermediates(#[case] key: Ke
     }
 }
 
+#[rstest]
+#[case(&[])]
+#[case(&["kube-apiserver"])]
 #[tokio::test]
-async fn a_server_may_call_itself() {
-    let (server, clients) = start(&of_clients().certificate_pem(), &["kube-apiserver"]);
-    let ourselves = Arc::new(rustls::sign::SingleCertAndKey::from(clients.ourselves()));
-    let config = of_versions(&server.ca, &[&TLS13]).with_client_cert_resolver(ourselves);
-    let mut connection = Tls::try_open(server.https, config).await.unwrap();
-    assert_eq!(connection.post(&review("one", 0)).await.status, 200);
+async fn a_server_may_call_itself_and_is_ready(#[case] names: &[&str]) {
+    let (server, _) = start(&of_clients().certificate_pem(), names);
+    let response = server.admin().await.get("/readyz").await;
+    assert_eq!((response.status, response.text().as_str()), (200, "ok\n"));
+    // Its own call is not one more client that was refused.
+    server.connections(0).await;
+    assert_eq!(server.metrics.handshake_failures.get(), 0);
 }
 
 #[tokio::test]

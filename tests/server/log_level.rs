@@ -8,14 +8,16 @@ use axum::extract::ConnectInfo;
 use axum::http::Request;
 use rstest::rstest;
 use spark_swap::server::admin::Admin;
+use spark_swap::server::limits::Limits;
 use spark_swap::server::metrics::Metrics;
 use spark_swap::server::readiness::Readiness;
+use spark_swap::server::self_call::SelfCall;
 use spark_swap::server::telemetry::LogLevel;
 use spark_swap::server::tls::ServedCertificate;
 use tower_service::Service;
 
 use crate::client::{Plain, Response};
-use crate::harness::{Setup, self_made};
+use crate::harness::Setup;
 
 pub(crate) async fn put(admin: SocketAddr, levels: &str) -> Response {
     let mut connection = Plain::open_plain(admin).await;
@@ -62,10 +64,14 @@ async fn levels_are_changed_from_this_machine_only(
     #[case] says: &str,
 ) {
     let (log_level, _filter) = LogLevel::new("info".parse().unwrap());
+    let (metrics, certificate) = (Arc::new(Metrics::new()), Arc::new(ServedCertificate::default()));
+    let nowhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 1));
+    let (own, counts) = (Arc::clone(&certificate), Arc::clone(&metrics));
     let admin = Admin {
-        metrics: Arc::new(Metrics::new()),
+        metrics,
         readiness: Arc::new(Readiness::default()),
-        certificate: Arc::new(ServedCertificate::new(self_made().1)),
+        certificate,
+        self_call: Arc::new(SelfCall::new(nowhere, own, None, counts, Limits::default())),
         log_level: log_level.clone(),
     };
     let mut request = Request::put("/log-level").body(Body::from("debug")).unwrap();

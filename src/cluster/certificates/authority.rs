@@ -29,6 +29,11 @@ impl Authority {
         Self::named("spark-swap CA", validity, new_key()?)
     }
 
+    /// Makes a new authority for the certificates of clients.
+    pub fn of_clients(validity: Validity) -> Result<Self, rcgen::Error> {
+        Self::named("spark-swap client CA", validity, new_key()?)
+    }
+
     /// Makes a new authority whose name no other has: verifiers find an issuer by its name, and of two authorities
     /// with one name some of them try only the first.
     pub fn distinct(validity: Validity) -> Result<Self, rcgen::Error> {
@@ -36,11 +41,6 @@ impl Authority {
         let identifier = CertificateParams::default().key_identifier(&key);
         let number = identifier.first_chunk().map_or(0, |bytes| u32::from_be_bytes(*bytes));
         Self::named(&format!("spark-swap CA {number:08x}"), validity, key)
-    }
-
-    /// Makes a new authority for the certificates of clients.
-    pub fn of_clients(validity: Validity) -> Result<Self, rcgen::Error> {
-        Self::named("spark-swap client CA", validity, new_key()?)
     }
 
     /// Takes up an authority that was kept as PEM. The key has to be the certificate's.

@@ -1,8 +1,9 @@
 //! What the reference page says of a metric beyond its help: its labels with their values, its unit, and what to alert on.
 
 use super::certificates::STEPS;
-use super::{EventOutcome, Outcome, Refusal, ReloadOutcome};
+use super::{EventOutcome, Outcome, ReloadOutcome};
 use crate::cluster::objects::Kind;
+use crate::server::refused_clients::Refusal;
 
 /// What there is to say of a metric.
 #[derive(Clone, Debug)]
