@@ -76,7 +76,8 @@ pub(super) fn configuration(
             "failurePolicy": "Ignore",
             "timeoutSeconds": 2,
             "reinvocationPolicy": "IfNeeded",
-            "sideEffects": "None",
+            // Events about executors, none of them for a dry run.
+            "sideEffects": "NoneOnDryRun",
         }],
     }))
 }
