@@ -19,7 +19,12 @@ const WEBHOOK_HEADER: &str = "\
 ";
 
 /// What the chart reads as files, for they are made, or carry their reasons beside the rules.
-const COPIES: [&str; 3] = ["crd.yaml", "rbac.yaml", "webhook.yaml"];
+const COPIES: [(&str, &str); 4] = [
+    ("base", "crd.yaml"),
+    ("base", "rbac.yaml"),
+    ("base", "webhook.yaml"),
+    ("components/miss-detector", "miss-detector.yaml"),
+];
 
 #[test]
 fn the_webhook_configuration_is_what_the_command_prints() {
@@ -30,11 +35,11 @@ fn the_webhook_configuration_is_what_the_command_prints() {
 }
 
 #[test]
-fn the_chart_has_the_same_files_as_the_base() {
+fn the_files_of_the_chart_are_those_of_the_kustomizations() {
     // The one that is made by code is made before it is copied.
     the_webhook_configuration_is_what_the_command_prints();
-    for name in COPIES {
-        assert_made(&format!("manifests/chart/files/{name}"), &read(&format!("manifests/base/{name}")));
+    for (directory, name) in COPIES {
+        assert_made(&format!("manifests/chart/files/{name}"), &read(&format!("manifests/{directory}/{name}")));
     }
 }
 

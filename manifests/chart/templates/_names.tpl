@@ -1,0 +1,34 @@
+{{/* The labels of every object, as in manifests/base. */}}
+{{- define "spark-swap.labels" -}}
+app.kubernetes.io/name: spark-swap
+app.kubernetes.io/component: webhook
+{{- end }}
+
+{{/* An object as it is written in files/, in the namespace of the release. */}}
+{{- define "spark-swap.in-namespace" -}}
+{{- $namespace := printf "namespace: %s\n" (.release.Namespace | quote) -}}
+{{- .text | replace "namespace: spark-swap\n" $namespace -}}
+{{- end }}
+
+{{/* The image by its digest, else by its tag. */}}
+{{- define "spark-swap.image" -}}
+{{- with .Values.image -}}
+{{- if .digest -}}
+{{ .repository }}@{{ .digest }}
+{{- else -}}
+{{ .repository }}:{{ .tag | default $.Chart.AppVersion }}
+{{- end -}}
+{{- end -}}
+{{- end }}
+
+{{/* Spreads replicas over the domains of a label. */}}
+{{- define "spark-swap.spread" -}}
+- topologyKey: {{ .key }}
+  maxSkew: 1
+  whenUnsatisfiable: {{ .unsatisfiable }}
+  labelSelector:
+    matchLabels:
+      {{- include "spark-swap.labels" . | nindent 6 }}
+  matchLabelKeys:
+    - pod-template-hash
+{{- end }}
