@@ -39,7 +39,10 @@ fn the_files_of_the_chart_are_those_of_the_kustomizations() {
     // The one that is made by code is made before it is copied.
     the_webhook_configuration_is_what_the_command_prints();
     for (directory, name) in COPIES {
-        assert_made(&format!("manifests/chart/files/{name}"), &read(&format!("manifests/{directory}/{name}")));
+        assert_made(
+            &format!("manifests/chart/files/{name}"),
+            &read(&format!("manifests/{directory}/{name}")),
+        );
     }
 }
 

@@ -20,15 +20,3 @@ app.kubernetes.io/component: webhook
 {{- end -}}
 {{- end -}}
 {{- end }}
-
-{{/* Spreads replicas over the domains of a label. */}}
-{{- define "spark-swap.spread" -}}
-- topologyKey: {{ .key }}
-  maxSkew: 1
-  whenUnsatisfiable: {{ .unsatisfiable }}
-  labelSelector:
-    matchLabels:
-      {{- include "spark-swap.labels" . | nindent 6 }}
-  matchLabelKeys:
-    - pod-template-hash
-{{- end }}
