@@ -135,9 +135,7 @@ impl Manifests {
 
     /// Whether the API server calls a Service in the namespace of the installation.
     fn runs_here(&self) -> bool {
-        let namespace =
-            self.target.service.as_ref().map_or(self.own_namespace(), |service| &*service.namespace);
-        self.target.url.is_none() && namespace == self.own_namespace()
+        self.target.url.is_none() && self.names().service.namespace == self.own_namespace()
     }
 
     fn own_namespace(&self) -> &str {

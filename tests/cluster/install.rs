@@ -24,7 +24,7 @@ fn kustomization(path: &str) -> String {
 #[test]
 fn kubectl_installs_an_overlay_and_removes_it() {
     for (overlay, replicas) in [("self-managed", 2), ("high-availability", 3), ("openshift", 2)] {
-        let site = Site::clean();
+        let site = Site::with_nodes();
         let overlay = kustomization(&format!("overlays/{overlay}"));
         site.cluster.kubectl(&["apply", "-k", &overlay]);
         assert_restricted(site.cluster);
@@ -50,7 +50,7 @@ fn assert_restricted(cluster: &ControlPlane) {
 
 #[test]
 fn helm_installs_upgrades_and_removes() {
-    let site = Site::clean();
+    let site = Site::with_nodes();
     let cluster = site.cluster;
     cluster.helm(&["install", NAME, CHART, "-n", NAME, "--create-namespace"]);
     enforce_restricted(cluster);
@@ -218,7 +218,7 @@ fn executors_that_were_missed_are_told_of() {
 /// Certificates of somebody else's making, in the chart's mode `files`.
 #[test]
 fn an_installation_by_helm_plans_executors_through_its_service() {
-    let site = Site::clean();
+    let site = Site::with_nodes();
     let cluster = site.cluster;
     let certificates = tempfile::tempdir_in(cluster.dir()).unwrap();
     let path = |name: &str| certificates.path().join(name).to_str().unwrap().to_owned();
@@ -239,7 +239,7 @@ fn an_installation_by_helm_plans_executors_through_its_service() {
 #[test]
 #[ignore = "waits for serve --tls-source self"]
 fn an_installation_by_helm_makes_its_certificates() {
-    let site = Site::clean();
+    let site = Site::with_nodes();
     site.cluster.helm(&["install", NAME, CHART, "-n", NAME, "--create-namespace"]);
     assert_works(&site);
 }
@@ -247,7 +247,7 @@ fn an_installation_by_helm_makes_its_certificates() {
 #[test]
 #[ignore = "waits for serve --tls-source self"]
 fn an_installation_by_kubectl_makes_its_certificates() {
-    let site = Site::clean();
+    let site = Site::with_nodes();
     site.cluster.kubectl(&["apply", "-k", &kustomization("overlays/self-managed")]);
     assert_works(&site);
 }

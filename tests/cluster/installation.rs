@@ -23,7 +23,7 @@ pub(crate) const NAME: &str = "spark-swap";
 const OF_THE_CLUSTER: &str = "mutatingwebhookconfiguration,validatingadmissionpolicy,\
     validatingadmissionpolicybinding,clusterrole,clusterrolebinding,priorityclass";
 
-/// A cluster into which nothing is installed, with three nodes for the pods; and nothing is left when it is dropped.
+/// A cluster into which nothing is installed; and nothing is left when it is dropped.
 pub(crate) struct Site {
     pub(crate) cluster: &'static ControlPlane,
     _turn: MutexGuard<'static, ()>,
@@ -34,9 +34,35 @@ impl Site {
         let (cluster, turn) = ControlPlane::to_disturb();
         let this = Self { cluster, _turn: turn };
         this.clear();
-        for number in 1..=3 {
-            join_node(cluster, &format!("site-{number}"));
-        }
+        this
+    }
+
+    /// The same with three nodes for the pods.
+    pub(crate) fn with_nodes() -> Self {
+        let this = Self::clean();
+        let nodes = ["site-1", "site-2", "site-3"];
+        let node = |name: &str| {
+            let mut labels = nodes::evidence(500);
+            labels["kubernetes.io/os"] = json!("linux");
+            labels["kubernetes.io/hostname"] = json!(name);
+            nodes::node(name, 64 * GIB, 32 * GIB, labels)
+        };
+        let status = node("")["status"].take();
+        let items = nodes.map(|name| {
+            let mut node = node(name);
+            node.as_object_mut().unwrap().remove("status");
+            node
+        });
+        let list = json!({"apiVersion": "v1", "kind": "List", "items": items});
+        this.cluster.try_kubectl_with(&["create", "-f", "-"], &list.to_string()).unwrap();
+        let patch_all = |options: &[&str], patch: &Value| {
+            let patch = patch.to_string();
+            let options = [options, &["--type=merge", "-p", &patch]].concat();
+            this.cluster.kubectl(&[&["patch", "node"], &nodes[..], &options].concat());
+        };
+        // A created node has no status yet, and a not-ready taint, as in `nodes::join`.
+        patch_all(&["--subresource=status"], &json!({"status": status}));
+        patch_all(&[], &json!({"spec": {"taints": null}}));
         this
     }
 
@@ -110,15 +136,6 @@ impl Drop for Site {
             self.clear();
         }
     }
-}
-
-/// A node that takes any pod.
-fn join_node(cluster: &ControlPlane, name: &str) {
-    let mut labels = nodes::evidence(500);
-    labels["kubernetes.io/os"] = json!("linux");
-    labels["kubernetes.io/hostname"] = json!(name);
-    nodes::join(cluster, &nodes::node(name, 64 * GIB, 32 * GIB, labels), NAME);
-    cluster.kubectl(&["taint", "node", name, &format!("{}-", nodes::RESERVED_FOR)]);
 }
 
 /// The server of the installation, where its Service is.

@@ -53,7 +53,8 @@ impl Objects {
 
     #[track_caller]
     fn assert_same(&self, other: &Self) {
-        assert_eq!(Vec::from_iter(self.0.keys()), Vec::from_iter(other.0.keys()));
+        let [ours, theirs] = [self, other].map(|objects| objects.0.keys().collect::<Vec<_>>());
+        assert_eq!(ours, theirs);
         for (key, object) in &self.0 {
             let other = &other.0[key];
             // The first line that differs says more than two objects.
