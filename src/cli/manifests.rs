@@ -15,9 +15,6 @@ use crate::cluster::documents::parse_documents;
 use target::{DEFAULT_NAME, Service, Target, parse_dns_name};
 use written::{Names, parse_image};
 
-/// The name of the webhook configuration's entry: by it the webhook is known, whatever the configuration is called.
-pub const ENTRY: &str = "executors.spark-swap.io";
-
 /// Print the objects to install, ready for `kubectl apply -f -`.
 ///
 /// In the order in which they are needed: SwapClass as a custom resource, what spark-swap may do, the server, and the
