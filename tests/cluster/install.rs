@@ -10,8 +10,8 @@ use std::process::Command;
 
 use crate::control_plane::ControlPlane;
 use crate::helm::{CHART, template};
-use crate::installation::{Installation, NAME, Site};
 use crate::pods::{self, MIB};
+use crate::site::{Installation, NAME, Site};
 use crate::webhook::program;
 use crate::{process, wait};
 

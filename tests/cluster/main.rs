@@ -19,7 +19,7 @@ mod dry_run;
 mod helm;
 mod hollow_kubelet;
 mod http;
-mod installation;
+
 mod kubectl;
 mod nodes;
 mod operator;
@@ -32,6 +32,7 @@ mod random_class;
 mod resources;
 mod scenario;
 mod service_account;
+mod site;
 mod spark;
 mod wait;
 mod webhook;
