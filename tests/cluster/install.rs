@@ -237,7 +237,6 @@ fn an_installation_by_helm_plans_executors_through_its_service() {
 }
 
 #[test]
-#[ignore = "waits for serve --tls-source self"]
 fn an_installation_by_helm_makes_its_certificates() {
     let site = Site::with_nodes();
     site.cluster.helm(&["install", NAME, CHART, "-n", NAME, "--create-namespace"]);
@@ -245,7 +244,6 @@ fn an_installation_by_helm_makes_its_certificates() {
 }
 
 #[test]
-#[ignore = "waits for serve --tls-source self"]
 fn an_installation_by_kubectl_makes_its_certificates() {
     let site = Site::with_nodes();
     site.cluster.kubectl(&["apply", "-k", &kustomization("overlays/self-managed")]);

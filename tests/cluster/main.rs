@@ -19,8 +19,9 @@ mod dry_run;
 mod helm;
 mod hollow_kubelet;
 mod http;
-
+mod installation;
 mod kubectl;
+mod load;
 mod nodes;
 mod operator;
 mod oracle;
@@ -39,6 +40,7 @@ mod webhook;
 
 // The tests, by subject.
 mod api_outage;
+mod certificates;
 mod check;
 mod class_agreement;
 mod class_selection;
