@@ -15,6 +15,7 @@
 mod audit;
 mod classes;
 mod control_plane;
+mod deployment;
 mod dry_run;
 mod helm;
 mod hollow_kubelet;
