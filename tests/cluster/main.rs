@@ -58,6 +58,7 @@ mod limit_range_oracle;
 mod limit_ranges;
 mod live_spark;
 mod live_state;
+mod miss_detector;
 mod node_labels;
 mod other_webhooks;
 mod outage;
