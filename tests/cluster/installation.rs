@@ -238,7 +238,7 @@ fn decoded(value: &Value) -> String {
 
 /// Stands in for kube-proxy: connections to the Service's address go to the replicas in turn. It lasts as long as the
 /// test process.
-fn forward(service: TcpListener, backends: Arc<Mutex<Vec<u16>>>) {
+pub(crate) fn forward(service: TcpListener, backends: Arc<Mutex<Vec<u16>>>) {
     thread::spawn(move || {
         for (turn, client) in service.incoming().flatten().enumerate() {
             let backend = {

@@ -76,6 +76,7 @@ pub(super) fn configuration(
             "failurePolicy": "Ignore",
             "timeoutSeconds": 2,
             "reinvocationPolicy": "IfNeeded",
+            // Events about executors, none of them for a dry run.
             "sideEffects": "NoneOnDryRun",
         }],
     }))
