@@ -140,11 +140,16 @@ fn trouble(world: &mut World) {
             let absence = world.random.up_to(minutes(60));
             world.delete_entry(absence);
         }
-        8 if is_remembered(world) => world.delete_secret(),
+        8 if is_remembered(world) => {
+            restart_but_one_who_remembers(world);
+            world.delete_secret();
+        }
         9 if is_remembered(world) => {
+            restart_but_one_who_remembers(world);
             world.patch_secret(&json!({"data": null, "metadata": {"annotations": null}}));
         }
         10 if is_remembered(world) => {
+            restart_but_one_who_remembers(world);
             let foreign = created(world.now);
             world.patch_secret(&foreign.merge_patch("0"));
         }
@@ -199,8 +204,20 @@ fn cut_off(world: &mut World, replica: usize) {
 
 /// Somebody serves what the Secret holds and would write it back.
 fn is_remembered(world: &World) -> bool {
+    one_who_remembers(world).is_some()
+}
+
+fn one_who_remembers(world: &World) -> Option<usize> {
     let mut replicas = 0..world.replicas.len();
-    replicas.any(|replica| world.is_up_to_date(replica) && world.replicas[replica].is_ready)
+    replicas.find(|replica| world.is_up_to_date(*replica) && world.replicas[*replica].is_ready)
+}
+
+/// So that the others find the Secret as it is now, and remember nothing.
+fn restart_but_one_who_remembers(world: &mut World) {
+    let remembering = one_who_remembers(world);
+    for replica in (0..world.replicas.len()).filter(|replica| Some(*replica) != remembering) {
+        crash(world, replica, Duration::from_secs(20));
+    }
 }
 
 fn damage(world: &mut World) {
