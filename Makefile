@@ -35,7 +35,7 @@ release: ## the binary that users get
 fuzz: ## fuzz every parser for a minute each (needs cargo-fuzz and a nightly toolchain)
 	cd fuzz && for target in $$(cargo +nightly fuzz list); do cargo +nightly fuzz run $$target -- -max_total_time=60; done
 
-docs: ## regenerate the reference pages and the CRD from the code
+docs: ## regenerate the reference pages and what of the manifests is made from the code
 	UPDATE_DOCS=1 cargo test --locked --quiet --test explain --test state --test check
 
 clean: ## remove build output (the caches outside the tree stay)

@@ -1,8 +1,8 @@
 //! `spark-swap manifests`: the objects that are installed in a cluster.
 
-mod rbac;
 mod target;
 mod webhook;
+mod written;
 
 use std::path::PathBuf;
 
@@ -11,15 +11,18 @@ use serde_json::{Value, json};
 
 use super::{Failure, names, print};
 use crate::cluster::api::definition::definition;
-use target::{DEFAULT_NAME, Target, parse_dns_name};
-
-/// The name of the webhook configuration's entry: by it the webhook is known, whatever the configuration is called.
-pub const ENTRY: &str = "executors.spark-swap.io";
+use crate::cluster::documents::parse_documents;
+use target::{DEFAULT_NAME, Service, Target, parse_dns_name};
+use written::{Names, parse_image};
 
 /// Print the objects to install, ready for `kubectl apply -f -`.
 ///
-/// In the order in which they are needed: SwapClass as a custom resource, what spark-swap may do, and the webhook
-/// configuration last, because executors meet the webhook from then on.
+/// In the order in which they are needed: SwapClass as a custom resource, what spark-swap may do, the server, and the
+/// webhook configuration last, because executors meet the webhook from then on. These are the objects of
+/// manifests/overlays/self-managed; the server makes and renews its certificates, and writes caBundle, by itself.
+///
+/// A webhook that is called by URL, or by a Service of another namespace, runs somewhere else: then the server is
+/// printed only when --only asks for it.
 ///
 /// The webhook is called for Spark executors only (label spark-role=executor, CREATE), never for kube-system, for our own
 /// namespace, for pods and namespaces that opted out (label spark-swap.io/class=none), for mirror pods or for pods that
@@ -27,7 +30,7 @@ pub const ENTRY: &str = "executors.spark-swap.io";
 #[derive(Args, Debug)]
 #[command(after_long_help = EXAMPLES)]
 pub struct Manifests {
-    /// Print only these parts; repeatable, or separated by commas [default: all]
+    /// Print only these parts; repeatable, or separated by commas [default: all that is needed]
     #[arg(long, value_enum, value_name = "PART", value_delimiter = ',')]
     only: Vec<Part>,
     #[command(flatten)]
@@ -42,6 +45,9 @@ pub struct Manifests {
     /// The namespace of spark-swap itself: its ServiceAccount lives there, and the webhook never acts on it [default: the namespace of --service, else spark-swap]
     #[arg(long, value_parser = names::namespace)]
     namespace: Option<String>,
+    /// The container image of the server [default: spark-swap, with the version of this program as its tag]
+    #[arg(long, value_parser = parse_image)]
+    image: Option<String>,
     /// The format. json: one object, or a List of several
     #[arg(short, long, value_enum, default_value_t = Output::Yaml)]
     output: Output,
@@ -49,7 +55,7 @@ pub struct Manifests {
 
 const EXAMPLES: &str = "\
 Examples:
-  spark-swap manifests --ca certs/ca.crt | kubectl apply -f -
+  spark-swap manifests --image registry.example.com/spark-swap:1.0 | kubectl apply -f -
   spark-swap manifests --service tools/swap:8443 --only webhook | kubectl diff -f -
   spark-swap manifests --url https://192.0.2.7:8443/mutate --ca ca.crt --only crd,webhook -o json";
 
@@ -58,8 +64,10 @@ Examples:
 enum Part {
     /// The CustomResourceDefinition of SwapClass
     Crd,
-    /// Namespace, ServiceAccount, ClusterRole and ClusterRoleBinding of spark-swap
+    /// Namespace, ServiceAccount, roles and role bindings of spark-swap
     Rbac,
+    /// PriorityClass, Secret, Service, Deployment, PodDisruptionBudget and NetworkPolicy
+    Server,
     /// The MutatingWebhookConfiguration
     Webhook,
 }
@@ -73,7 +81,10 @@ enum Output {
 impl Manifests {
     /// Runs the command.
     pub fn run(self) -> Result<(), Failure> {
-        let is_wanted = |part: &&Part| self.only.is_empty() || self.only.contains(part);
+        let is_wanted = |part: &&Part| match self.only.as_slice() {
+            [] => **part != Part::Server || self.runs_here(),
+            only => only.contains(part),
+        };
         let parts = Part::value_variants().iter().filter(is_wanted);
         let text = match self.output {
             Output::Yaml => parts.map(|part| self.yaml(*part)).collect::<Result<Vec<_>, _>>()?.join("---\n"),
@@ -93,28 +104,35 @@ impl Manifests {
 
     /// The documents of a part.
     fn yaml(&self, part: Part) -> Result<String, Failure> {
-        if part == Part::Rbac {
-            // As written, with the reasons beside the rules.
-            return Ok(rbac::manifest(self.own_namespace()));
+        match part {
+            Part::Crd => document(&definition().map_err(unprintable)?),
+            Part::Rbac => Ok(self.names().rbac()),
+            Part::Server => Ok(self.names().server()),
+            Part::Webhook => document(&webhook::configuration(
+                &self.name,
+                &self.target,
+                self.ca.as_deref(),
+                self.own_namespace(),
+            )?),
         }
-        let documents: Result<Vec<_>, _> = self.objects(part)?.iter().map(serde_saphyr::to_string).collect();
-        Ok(documents.map_err(unprintable)?.join("---\n"))
     }
 
     fn objects(&self, part: Part) -> Result<Vec<Value>, Failure> {
-        match part {
-            Part::Crd => Ok(vec![definition().map_err(unprintable)?]),
-            Part::Rbac => rbac::objects(self.own_namespace()),
-            Part::Webhook => {
-                let configuration = webhook::configuration(
-                    &self.name,
-                    &self.target,
-                    self.ca.as_deref(),
-                    self.own_namespace(),
-                );
-                Ok(vec![configuration?])
-            }
+        parse_documents(&self.yaml(part)?).map_err(unprintable)
+    }
+
+    fn names(&self) -> Names<'_> {
+        Names {
+            namespace: self.own_namespace(),
+            service: self.target.service.clone().unwrap_or_else(|| Service::default_in(self.own_namespace())),
+            configuration: &self.name,
+            image: self.image.as_deref(),
         }
+    }
+
+    /// Whether the API server calls a Service in the namespace of the installation.
+    fn runs_here(&self) -> bool {
+        self.target.url.is_none() && self.names().service.namespace == self.own_namespace()
     }
 
     fn own_namespace(&self) -> &str {
@@ -124,6 +142,10 @@ impl Manifests {
             (None, None) => DEFAULT_NAME,
         }
     }
+}
+
+fn document(object: &Value) -> Result<String, Failure> {
+    serde_saphyr::to_string(object).map_err(unprintable)
 }
 
 fn unprintable(error: impl std::fmt::Display) -> Failure {

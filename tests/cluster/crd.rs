@@ -38,6 +38,12 @@ fn the_manifests_are_accepted_as_printed() {
             "serviceaccount/spark-swap",
             "clusterrole.rbac.authorization.k8s.io/spark-swap",
             "clusterrolebinding.rbac.authorization.k8s.io/spark-swap",
+            "priorityclass.scheduling.k8s.io/spark-swap",
+            "secret/spark-swap-tls",
+            "service/spark-swap",
+            "deployment.apps/spark-swap",
+            "poddisruptionbudget.policy/spark-swap",
+            "networkpolicy.networking.k8s.io/spark-swap",
             "mutatingwebhookconfiguration.admissionregistration.k8s.io/spark-swap",
         ]
     );

@@ -23,6 +23,12 @@ pub(crate) fn spark_operator_binary() -> PathBuf {
     BINARY.get_or_init(|| path_from_script("build-spark-operator", &[])).clone()
 }
 
+/// helm, built at its first use.
+pub(crate) fn helm_binary() -> PathBuf {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    BINARY.get_or_init(|| path_from_script("build-helm", &[])).clone()
+}
+
 /// The virtual environment of a Spark version, installed at its first use.
 pub(crate) fn spark_home(version: &str) -> PathBuf {
     static INSTALLING: Mutex<()> = Mutex::new(());

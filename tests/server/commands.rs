@@ -108,7 +108,7 @@ fn manifests_prints_a_narrow_webhook_that_fails_open() {
         ("failurePolicy", json!("Ignore")),
         ("timeoutSeconds", json!(2)),
         ("reinvocationPolicy", json!("IfNeeded")),
-        ("sideEffects", json!("None")),
+        ("sideEffects", json!("NoneOnDryRun")),
         ("matchPolicy", json!("Equivalent")),
         ("admissionReviewVersions", json!(["v1"])),
     ] {
@@ -126,12 +126,56 @@ fn manifests_prints_a_narrow_webhook_that_fails_open() {
 fn everything_is_printed_in_the_order_in_which_it_is_applied() {
     let list = manifests(&[]);
     assert_eq!((&list["apiVersion"], &list["kind"]), (&json!("v1"), &json!("List")));
-    let rbac = ["Namespace", "ServiceAccount", "ClusterRole", "ClusterRoleBinding"];
-    let all = [&["CustomResourceDefinition"], &rbac[..], &["MutatingWebhookConfiguration"]].concat();
-    assert_eq!(kinds(&list), all);
-    assert_eq!(manifests(&["--only", "webhook,rbac,crd"]), list);
-    assert_eq!(kinds(&manifests(&["--only", "rbac"])), rbac);
-    assert_eq!(kinds(&manifests(&["--only", "webhook", "--only", "crd"])), [all[0], all[5]]);
+    let all = kinds(&list);
+    let rbac = manifests(&["--only", "rbac"]);
+    assert!(kinds(&rbac).starts_with(&["Namespace", "ServiceAccount"]));
+    let server = manifests(&["--only", "server"]);
+    let of_the_server =
+        ["PriorityClass", "Secret", "Service", "Deployment", "PodDisruptionBudget", "NetworkPolicy"];
+    assert_eq!(kinds(&server), of_the_server);
+    assert_eq!(
+        all,
+        [&["CustomResourceDefinition"], &*kinds(&rbac), &of_the_server, &["MutatingWebhookConfiguration"]]
+            .concat()
+    );
+    assert_eq!(manifests(&["--only", "webhook,server,rbac,crd"]), list);
+    let two = manifests(&["--only", "webhook", "--only", "crd"]);
+    assert_eq!(kinds(&two), ["CustomResourceDefinition", "MutatingWebhookConfiguration"]);
+}
+
+#[rstest]
+#[case::service(&["--service", "tools/swap:8443"], true)]
+#[case::url(&["--url", "https://localhost:8443"], false)]
+#[case::service_elsewhere(&["--service", "a/b", "--namespace", "c"], false)]
+#[case::asked_for(&["--url", "https://localhost:8443", "--only", "server,webhook"], true)]
+fn a_server_that_runs_elsewhere_is_not_printed(#[case] flags: &[&str], #[case] is_printed: bool) {
+    assert_eq!(kinds(&manifests(flags)).contains(&"Deployment"), is_printed);
+}
+
+#[test]
+fn the_server_is_called_what_the_webhook_configuration_calls() {
+    let flags = ["--service", "5/swap:8443", "--name", "swap-hook", "--image", "a.example/swap:2@sha256:00"];
+    let list = manifests(&flags);
+    let items = list["items"].as_array().unwrap();
+    let found = |kind: &str| items.iter().find(|object| object["kind"] == kind).unwrap();
+    let called = &found("MutatingWebhookConfiguration")["webhooks"][0]["clientConfig"]["service"];
+    assert_eq!(*called, json!({"namespace": "5", "name": "swap", "port": 8443, "path": "/mutate"}));
+    for kind in ["Secret", "Service", "Deployment", "PodDisruptionBudget", "NetworkPolicy"] {
+        assert_eq!(found(kind)["metadata"]["namespace"], "5", "{kind}");
+    }
+    let service = found("Service");
+    assert_eq!(
+        (&service["metadata"]["name"], &service["spec"]["ports"][0]["port"]),
+        (&json!("swap"), &json!(8443))
+    );
+    let container = &found("Deployment")["spec"]["template"]["spec"]["containers"][0];
+    assert_eq!(container["image"], "a.example/swap:2@sha256:00");
+    assert_eq!(
+        container["args"],
+        json!(["serve", "--service-name=swap", "--webhook-configuration=swap-hook"])
+    );
+    // The kubelet says in which namespace it runs.
+    assert_eq!(container["env"][0]["valueFrom"]["fieldRef"]["fieldPath"], "metadata.namespace");
 }
 
 #[test]
@@ -161,10 +205,11 @@ fn the_namespace_of_the_installation_is_the_same_everywhere(
     #[case] mut service: Value,
 ) {
     let list = manifests(flags);
-    let [_, own, account, role, binding, webhook] = list["items"].as_array().unwrap().as_slice() else {
-        panic!("{list}")
-    };
-    assert_eq!(own["metadata"]["name"], namespace);
+    let items = list["items"].as_array().unwrap();
+    let found = |kind: &str| items.iter().find(|object| object["kind"] == kind).unwrap();
+    let (account, role, binding) =
+        (found("ServiceAccount"), found("ClusterRole"), found("ClusterRoleBinding"));
+    assert_eq!(found("Namespace")["metadata"]["name"], namespace);
     assert_eq!(account["metadata"]["namespace"], namespace);
     assert_eq!(
         binding["subjects"],
@@ -174,6 +219,7 @@ fn the_namespace_of_the_installation_is_the_same_everywhere(
         binding["roleRef"],
         json!({"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role["metadata"]["name"]})
     );
+    let webhook = found("MutatingWebhookConfiguration");
     service["path"] = json!("/mutate");
     assert_eq!(webhook["webhooks"][0]["clientConfig"], json!({"service": service}));
     let namespaces = &webhook["webhooks"][0]["namespaceSelector"]["matchExpressions"][0]["values"];
@@ -221,7 +267,8 @@ fn the_ca_bundle_holds_the_certificates_of_the_file_and_no_key() {
 }
 
 #[rstest]
-#[case::part(&["--only", "deployment"], "possible values: crd, rbac, webhook")]
+#[case::part(&["--only", "deployment"], "possible values: crd, rbac, server, webhook")]
+#[case::image(&["--image", "spark swap"], "expected [REGISTRY/]NAME")]
 #[case::both(&["--url", "https://a", "--service", "a/b"], "cannot be used with")]
 #[case::plain_http(&["--url", "http://a"], "expected https://")]
 #[case::user(&["--url", "https://me@a/"], "expected https://")]

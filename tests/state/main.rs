@@ -13,6 +13,7 @@ mod class_definition;
 mod classes;
 mod examples;
 mod files;
+mod manifests;
 mod objects;
 mod properties;
 mod watched;

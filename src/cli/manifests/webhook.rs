@@ -9,9 +9,9 @@ use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 use serde_json::{Value, json};
 
-use super::ENTRY;
 use super::target::{Service, Target};
 use crate::cli::Failure;
+use crate::cluster::webhook_entry::ENTRY;
 use crate::server::mutate;
 use crate::sizing::state::{CLASS_LABEL, OPT_OUT};
 
@@ -76,7 +76,8 @@ pub(super) fn configuration(
             "failurePolicy": "Ignore",
             "timeoutSeconds": 2,
             "reinvocationPolicy": "IfNeeded",
-            "sideEffects": "None",
+            // Events about executors, none of them for a dry run.
+            "sideEffects": "NoneOnDryRun",
         }],
     }))
 }
