@@ -2,10 +2,10 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help check test demo demo-cluster bench fuzz release docs clean
+.PHONY: help check test test-kubernetes demo demo-cluster bench fuzz release docs clean
 
 help: ## show this help
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
 
 check: ## format, lints and fast tests: the inner loop
 	cargo fmt --check
@@ -15,6 +15,9 @@ check: ## format, lints and fast tests: the inner loop
 
 test: check ## everything, on real parts: Kubernetes control plane, kubelet code, Spark (installs what is missing)
 	cargo test --locked --test cluster
+
+test-kubernetes: ## the tests on real parts again, on the oldest and the newest Kubernetes (each built once, 10 minutes)
+	for version in 1.34 1.37; do SPARK_SWAP_KUBERNETES=$$version cargo test --locked --test cluster; done
 
 demo: ## a captured executor, before and after, over HTTPS; needs nothing but Rust
 	cargo build --locked --quiet

@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	cadvisor "github.com/google/cadvisor/info/v1"
 	v1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/net"
 	utilfeature "k8s.io/apiserver/pkg/util/feature"
@@ -19,6 +18,8 @@ import (
 	cadvisortest "k8s.io/kubernetes/pkg/kubelet/cadvisor/testing"
 	"k8s.io/kubernetes/pkg/kubelet/cm"
 	"k8s.io/kubernetes/pkg/kubemark"
+
+	"spark-swap.io/tests/kubernetes"
 )
 
 // hollowKubelet runs the kubelet's own main function on a machine and a
@@ -98,7 +99,7 @@ func (n *hollowNode) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	machine := &machine{Fake: cadvisortest.Fake{NodeName: n.name}, memory: n.memory, swap: n.swap}
+	machine := &kubernetes.Machine{Fake: cadvisortest.Fake{NodeName: n.name}, Memory: n.memory, Swap: n.swap}
 	hollow := kubemark.NewHollowKubelet(flags, config, nil, nil, machine, nil, nil, cm.NewStubContainerManager())
 	hollow.KubeletDeps.KubeClient, hollow.KubeletDeps.HeartbeatClient = nil, nil
 	hollow.KubeletDeps.TLSOptions = tls
@@ -112,18 +113,4 @@ func (n *hollowNode) taints() []v1.Taint {
 	}
 	key, value, _ := strings.Cut(n.taint, "=")
 	return []v1.Taint{{Key: key, Value: value, Effect: v1.TaintEffectNoSchedule}}
-}
-
-// machine is one of the wanted size, as /proc/meminfo would tell of it.
-type machine struct {
-	cadvisortest.Fake
-	memory, swap uint64
-}
-
-func (m *machine) MachineInfo() (*cadvisor.MachineInfo, error) {
-	info, err := m.Fake.MachineInfo()
-	if err == nil {
-		info.MemoryCapacity, info.SwapCapacity = m.memory, m.swap
-	}
-	return info, err
 }

@@ -10,19 +10,15 @@ import (
 	"sync"
 	"unsafe"
 
-	cadvisor "github.com/google/cadvisor/info/v1"
-	"go.opentelemetry.io/otel/trace/noop"
 	v1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	cri "k8s.io/cri-api/pkg/apis/runtime/v1"
-	critesting "k8s.io/cri-api/pkg/apis/testing"
 	v1defaults "k8s.io/kubernetes/pkg/apis/core/v1"
 	v1qos "k8s.io/kubernetes/pkg/apis/core/v1/helper/qos"
-	kubeletconfig "k8s.io/kubernetes/pkg/kubelet/apis/config"
 	"k8s.io/kubernetes/pkg/kubelet/cm"
-	"k8s.io/kubernetes/pkg/kubelet/kuberuntime"
 	"k8s.io/kubernetes/pkg/kubelet/qos"
 	"k8s.io/kubernetes/pkg/kubelet/types"
+
+	"spark-swap.io/tests/kubernetes"
 )
 
 type podOnNodeRequest struct {
@@ -82,7 +78,7 @@ func podOnNode(line []byte) (any, error) {
 // whose size can be set.
 type kubelet struct {
 	manager unsafe.Pointer // *kuberuntime.kubeGenericRuntimeManager
-	machine *cadvisor.MachineInfo
+	machine *kubernetes.MachineInfo
 }
 
 func (k *kubelet) container(pod *v1.Pod, container *v1.Container, init bool) containerOnNode {
@@ -112,49 +108,8 @@ func newKubelet() (*kubelet, error) {
 	}
 	defer os.RemoveAll(root)
 
-	machine := &cadvisor.MachineInfo{}
-	manager, _, err := kuberuntime.NewKubeGenericRuntimeManager(
-		context.Background(),
-		nil, // recorder
-		nil, // livenessManager
-		nil, // readinessManager
-		nil, // startupManager
-		root,
-		root, // podLogsDirectory
-		machine,
-		nil, // podStateProvider
-		110, // maxPods
-		nil, // osInterface
-		nil, // runtimeHelper
-		nil, // insecureContainerLifecycleHTTPClient
-		nil, // imageBackOff
-		true,
-		nil, // maxParallelImagePulls
-		0,
-		0,
-		string(kubeletconfig.NeverVerify),
-		nil, // preloadedImagesCredentialVerificationWhitelist
-		"",  // imageCredentialProviderConfigPath
-		"",  // imageCredentialProviderBinDir
-		nil, // singleProcessOOMKill
-		true,
-		metav1.Duration{},
-		critesting.NewFakeRuntimeService(),
-		critesting.NewFakeImageService(),
-		cm.NewStubContainerManager(),
-		nil, // logManager
-		nil, // runtimeClassManager
-		false,
-		string(types.LimitedSwap),
-		nil, // getNodeAllocatable
-		0,
-		kubeletconfig.NoneMemoryReservationPolicy,
-		nil, // podPullingTimeRecorder
-		noop.NewTracerProvider(),
-		nil, // tokenManager
-		nil, // getServiceAccount
-		nil, // podInitContainerTimeRecorder
-	)
+	machine := &kubernetes.MachineInfo{}
+	manager, err := kubernetes.NewRuntimeManager(root, machine)
 	if err != nil {
 		return nil, err
 	}

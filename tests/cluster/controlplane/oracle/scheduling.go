@@ -2,12 +2,9 @@ package oracle
 
 import (
 	v1 "k8s.io/api/core/v1"
-	utilfeature "k8s.io/apiserver/pkg/util/feature"
-	corev1helpers "k8s.io/component-helpers/scheduling/corev1"
 	"k8s.io/component-helpers/scheduling/corev1/nodeaffinity"
-	"k8s.io/klog/v2"
-	"k8s.io/kubernetes/pkg/features"
-	"k8s.io/kubernetes/pkg/scheduler/framework/plugins/helper"
+
+	"spark-swap.io/tests/kubernetes"
 )
 
 type nodeMatchAnswer struct {
@@ -27,12 +24,6 @@ func nodeMatch(line []byte) (any, error) {
 	}
 	// The filter ignores the error too: a term that cannot be read matches nothing.
 	affinity, _ := nodeaffinity.GetRequiredNodeAffinity(&request.Pod).Match(&request.Node)
-	_, untolerated := corev1helpers.FindMatchingUntoleratedTaint(
-		klog.Background(),
-		request.Node.Spec.Taints,
-		request.Pod.Spec.Tolerations,
-		helper.DoNotScheduleTaintsFilterFunc(),
-		utilfeature.DefaultFeatureGate.Enabled(features.TaintTolerationComparisonOperators),
-	)
-	return nodeMatchAnswer{Affinity: affinity, Taints: !untolerated}, nil
+	taints := kubernetes.ToleratesTaints(&request.Pod, &request.Node)
+	return nodeMatchAnswer{Affinity: affinity, Taints: taints}, nil
 }

@@ -1,12 +1,11 @@
 package oracle
 
 import (
-	"context"
-
 	v1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apiserver/pkg/storage/names"
-	"k8s.io/kubernetes/pkg/registry/core/pod"
+
+	"spark-swap.io/tests/kubernetes"
 )
 
 type podValidAnswer struct {
@@ -35,7 +34,7 @@ func podValid(line []byte) (any, error) {
 		return nil, err
 	}
 	answer := podValidAnswer{Errors: []string{}}
-	for _, refusal := range pod.Strategy.Validate(context.Background(), internal) {
+	for _, refusal := range kubernetes.ValidatePod(internal) {
 		answer.Errors = append(answer.Errors, refusal.Error())
 	}
 	answer.OK = len(answer.Errors) == 0
