@@ -102,18 +102,13 @@ impl Account {
         self.failed == 0 && self.unmutated == 0
     }
 
-    /// One line while the program runs.
+    /// What is said as soon as the fault is over.
     pub(crate) fn summary(&self) -> String {
         let Self { calls, failed, unmutated, spared, .. } = self;
-        let mut text =
-            format!("    {calls} calls, {failed} failed, {unmutated} unmutated, {spared} in the fault");
-        for (reason, times) in self.reasons.iter().take(REASONS) {
-            text.push_str(&format!("\n    {times} x {reason}"));
-        }
-        for note in &self.notes {
-            text.push_str(&format!("\n    {note}"));
-        }
-        text
+        let counts = format!("{calls} calls, {failed} failed, {unmutated} unmutated, {spared} in the fault");
+        let reasons = self.reasons.iter().take(REASONS).map(|(reason, times)| format!("{times} x {reason}"));
+        let lines = [counts].into_iter().chain(reasons).chain(self.notes.iter().cloned());
+        lines.map(|line| format!("    {line}")).collect::<Vec<_>>().join("\n")
     }
 }
 

@@ -1,4 +1,5 @@
-//! Calls at a steady rate, whatever becomes of them: a call is due when it is due, not when the last one has ended.
+//! Calls at a steady rate, whatever becomes of them: a call is due when it is due, not when the last one has ended. Some
+//! are due at the same time, as executors of one application are, so that they need connections of their own.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -7,6 +8,8 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tokio::task::{JoinHandle, JoinSet};
 
+/// Calls that are due at the same time.
+const BURST: u64 = 10;
 /// More calls than this at a time mean that the machine does not hold the rate.
 const MOST_UNDER_WAY: usize = 5_000;
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(5);
@@ -68,7 +71,8 @@ async fn pace<C: Caller>(
     let mut told = started;
     let mut under_way = JoinSet::new();
     for number in 0_u64.. {
-        let due = started + Duration::from_secs(1) * u32::try_from(number).unwrap() / per_second;
+        let due =
+            started + Duration::from_secs(1) * u32::try_from(number / BURST * BURST).unwrap() / per_second;
         tokio::time::sleep_until(due.into()).await;
         if stop.load(Ordering::Relaxed) {
             break;

@@ -17,6 +17,7 @@
 
 mod account;
 mod api;
+mod api_server_log;
 mod balancer;
 mod certificates;
 mod creates;
@@ -61,9 +62,11 @@ use std::time::Duration;
 
 use clap::Parser;
 use serde_json::json;
+use spark_swap::cli::duration;
 
 use account::Account;
 use api::Api;
+use api_server_log::ApiServerLog;
 use balancer::Balancer;
 use certificates::{CertificateMode, modes};
 use control_plane::ControlPlane;
@@ -88,6 +91,10 @@ struct Faults {
     /// Reviews a second [default: 500; 200 with --short]
     #[arg(long, value_name = "NUMBER")]
     reviews: Option<u32>,
+    /// How long a replica serves on after SIGTERM [default: 10s, as installed; 3s with --short]. Too short a time shows
+    /// what it is for
+    #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
+    drain_delay: Option<Duration>,
     /// Only faults whose name contains this
     #[arg(long, value_name = "TEXT", default_value = "")]
     only: String,
@@ -190,11 +197,13 @@ fn account_of(
     };
     match asked {
         Asked::ApiServer => {
+            let log = ApiServerLog::from_now(cluster.dir());
             let creates = Arc::new(Creates::new(api, &namespace));
             let load = Load::start(api.runtime(), Arc::clone(&creates), rate);
             let window = during(stage);
             account.count(&load.stop(), window.as_ref(), false);
             account.found_unmutated(&creates.stored_unmutated());
+            log.failed_calls().into_iter().for_each(|call| account.note(call));
         }
         Asked::Webhook => {
             let reviews = Reviews::new(api, service, install::HOST);
@@ -216,7 +225,7 @@ impl Faults {
             creates: self.creates.unwrap_or(creates),
             reviews: self.reviews.unwrap_or(reviews),
             rotations: if self.short { 1 } else { 3 },
-            drain_delay: seconds(10, 3),
+            drain_delay: self.drain_delay.unwrap_or_else(|| seconds(10, 3)),
             endpoint_lag: seconds(2, 1),
             calm: seconds(2, 1),
         }
