@@ -73,9 +73,9 @@ impl Api {
         self.runtime.block_on(self.object("POST", path, "application/json", object.to_string().into_bytes()))
     }
 
-    pub(crate) fn patch(&self, path: &str, content_type: &str, patch: &Value) -> Value {
+    pub(crate) fn patch(&self, path: &str, content_type: &str, body: &Value) -> Value {
         let patched =
-            self.runtime.block_on(self.object("PATCH", path, content_type, patch.to_string().into_bytes()));
+            self.runtime.block_on(self.object("PATCH", path, content_type, body.to_string().into_bytes()));
         patched.unwrap_or_else(|error| panic!("PATCH {path}: {error}"))
     }
 
