@@ -5,12 +5,17 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 
+use http_body_util::Full;
+use hyper::Request;
 use serde_json::Value;
+use tokio::runtime::Handle;
 
 use crate::api::Api;
 use crate::balancer::Balancer;
 use crate::certificates::CertificateMode;
 use crate::http;
+use crate::install::HOST;
+use crate::pool::Pool;
 use crate::wait;
 use crate::webhook::program;
 
@@ -53,6 +58,16 @@ impl Replica {
             Ok(answer) if answer.status == 200 => Ok(()),
             Ok(answer) => Err(answer.body),
             Err(refusal) => Err(refusal),
+        });
+    }
+
+    /// Waits until it serves a certificate by this authority (PEM).
+    pub(crate) fn wait_until_trusted_by(&self, ca: &str, runtime: &Handle) {
+        wait::until("new certificate", wait::LIMIT, || {
+            let pool = Pool::new(self.https, HOST, ca.as_bytes(), 0);
+            // Any answer: the handshake is what is asked for.
+            let request = Request::get("/").header("host", HOST).body(Full::default()).unwrap();
+            runtime.block_on(pool.call(request)).map(drop)
         });
     }
 

@@ -7,21 +7,18 @@ use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::Duration;
 
-use serde_json::json;
 use spark_swap::server::certificate::{Authority, Issued, Validity};
 use time::OffsetDateTime;
 
 use super::CertificateMode;
 use crate::api::Api;
-use crate::http;
+use crate::install::HOST;
 use crate::replica::Replica;
-use crate::wait;
 
 /// Until every API server has seen a new webhook configuration.
 const PROPAGATION: Duration = Duration::from_secs(1);
 /// Kubelets do not write at the same moment.
 const BETWEEN_KUBELETS: Duration = Duration::from_millis(500);
-const NAMES: [&str; 2] = ["spark-swap.spark-swap.svc", "localhost"];
 
 pub(super) struct Files {
     dir: PathBuf,
@@ -80,13 +77,8 @@ impl CertificateMode for Files {
             self.mount(&replica.name);
             sleep(BETWEEN_KUBELETS);
         }
-        let ca = self.dir.join("new-ca.crt");
-        fs::write(&ca, &authority).unwrap();
         for replica in replicas {
-            wait::until("new certificate", wait::LIMIT, || {
-                // Any answer: the handshake is what is asked for.
-                http::post(replica.https.port(), &ca, "/mutate", &json!({})).map(drop)
-            });
+            replica.wait_until_trusted_by(&authority, api.runtime());
         }
         api.set_ca_bundle(&authority);
         self.authority = authority;
@@ -100,6 +92,6 @@ impl CertificateMode for Files {
 fn new_certificates() -> (String, Issued) {
     let validity = Validity::days_from(OffsetDateTime::now_utc(), 1);
     let authority = Authority::new(validity).unwrap();
-    let issued = authority.issue(&NAMES.map(str::to_owned), validity).unwrap();
+    let issued = authority.issue(&[HOST.to_owned()], validity).unwrap();
     (authority.certificate_pem(), issued)
 }
