@@ -8,6 +8,8 @@ use spark_swap::cli::table::{Align, Table};
 use crate::fault::{Spared, Window};
 use crate::load::{Call, Outcome};
 
+/// Calls that begin later than this say more about the machine than about the webhook.
+const TOO_LATE: Duration = Duration::from_millis(250);
 /// How many different reasons are told of a line.
 const REASONS: usize = 5;
 
@@ -16,6 +18,7 @@ pub(crate) struct Account {
     pub(crate) fault: String,
     pub(crate) certificates: &'static str,
     pub(crate) load: &'static str,
+    pub(crate) per_second: u32,
     calls: usize,
     failed: usize,
     unmutated: usize,
@@ -29,11 +32,17 @@ pub(crate) struct Account {
 }
 
 impl Account {
-    pub(crate) fn new(fault: String, certificates: &'static str, load: &'static str) -> Self {
+    pub(crate) fn new(
+        fault: String,
+        certificates: &'static str,
+        load: &'static str,
+        per_second: u32,
+    ) -> Self {
         Self {
             fault,
             certificates,
             load,
+            per_second,
             calls: 0,
             failed: 0,
             unmutated: 0,
@@ -102,6 +111,11 @@ impl Account {
         self.failed == 0 && self.unmutated == 0
     }
 
+    /// The machine kept to the schedule.
+    pub(crate) fn is_in_time(&self) -> bool {
+        self.latest < TOO_LATE
+    }
+
     /// What is said as soon as the fault is over.
     pub(crate) fn summary(&self) -> String {
         let Self { calls, failed, unmutated, spared, .. } = self;
@@ -114,10 +128,11 @@ impl Account {
 
 /// The table of all of them.
 pub(crate) fn table(accounts: &[Account]) -> String {
-    const COLUMNS: [Align; 9] = [
+    const COLUMNS: [Align; 10] = [
         Align::Left,
         Align::Left,
         Align::Left,
+        Align::Right,
         Align::Right,
         Align::Right,
         Align::Right,
@@ -130,6 +145,7 @@ pub(crate) fn table(accounts: &[Account]) -> String {
         "FAULT",
         "CERTIFICATES",
         "CALLS OF",
+        "A SECOND",
         "CALLS",
         "FAILED",
         "UNMUTATED",
@@ -142,6 +158,7 @@ pub(crate) fn table(accounts: &[Account]) -> String {
             account.fault.clone(),
             account.certificates.to_owned(),
             account.load.to_owned(),
+            account.per_second.to_string(),
             account.calls.to_string(),
             account.failed.to_string(),
             account.unmutated.to_string(),

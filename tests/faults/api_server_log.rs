@@ -42,6 +42,6 @@ fn failed_calls(dir: &Path) -> Vec<String> {
 /// Without the addresses of the connection, which are others each time.
 fn reason(line: &str) -> Option<String> {
     let (_, failure) = line.split_once(FAILING_OPEN)?;
-    let reason = failure.rsplit_once("mutate?timeout=2s\": ").map_or(failure, |(_, reason)| reason);
+    let reason = failure.rsplit_once("\": ").map_or(failure, |(_, reason)| reason);
     Some(reason.rsplit_once("->").map_or(reason, |(_, reason)| reason).to_owned())
 }
