@@ -1,10 +1,10 @@
-//! Durations as people write them: `10s`, `2m`, `500ms`, `1m30s`.
+//! Durations as people write them: `10s`, `2m`, `500ms`, `1m30s`, `60d`.
 
 use std::time::Duration;
 
 /// Reads a duration.
 pub fn parse(text: &str) -> Result<Duration, String> {
-    let expected = || "expected a number with a unit, such as 10s, 2m, 500ms or 1m30s".to_owned();
+    let expected = || "expected a number with a unit, such as 10s, 2m, 500ms, 1m30s or 60d".to_owned();
     if text == "0" {
         return Ok(Duration::ZERO);
     }
@@ -19,6 +19,7 @@ pub fn parse(text: &str) -> Result<Duration, String> {
             "s" => 1,
             "m" => 60,
             "h" => 3600,
+            "d" => 86_400,
             _ => return Err(expected()),
         };
         let part = match seconds_per_unit {
@@ -52,6 +53,7 @@ mod tests {
     #[case("2m", 120_000)]
     #[case("1h", 3_600_000)]
     #[case("1m30s", 90_000)]
+    #[case("60d", 5_184_000_000)]
     fn durations_as_people_write_them(#[case] text: &str, #[case] milliseconds: u64) {
         assert_eq!(parse(text), Ok(Duration::from_millis(milliseconds)));
     }
@@ -63,7 +65,7 @@ mod tests {
     #[case("-1s")]
     #[case("1.5s")]
     #[case("10 s")]
-    #[case("10d")]
+    #[case("10w")]
     #[case("1m30")]
     #[case("10µs")]
     #[case("99999999999999999999s")]

@@ -13,9 +13,6 @@ use super::{Failure, names, print};
 use crate::cluster::api::definition::definition;
 use target::{DEFAULT_NAME, Target, parse_dns_name};
 
-/// The name of the webhook configuration's entry: by it the webhook is known, whatever the configuration is called.
-pub const ENTRY: &str = "executors.spark-swap.io";
-
 /// Print the objects to install, ready for `kubectl apply -f -`.
 ///
 /// In the order in which they are needed: SwapClass as a custom resource, what spark-swap may do, and the webhook

@@ -1,30 +1,27 @@
 //! `spark-swap serve`: the webhook.
 
+mod certificate;
+mod certificate_flags;
 mod process;
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use clap::Args;
 use kube::Client;
-use time::OffsetDateTime;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tracing::{info, warn};
 use tracing_subscriber::filter::Targets;
 
-use super::certs::parse_name;
+use super::Failure;
 use super::duration;
-use super::files::{PUBLIC, write_atomically};
-use super::{Failure, print};
 use crate::admission::answer::answer;
-use crate::cluster::connection::{self, ClusterFlags};
+use crate::cluster::connection::{self, ClusterFlags, ServersCluster};
 use crate::server::Server;
-use crate::server::certificate::{Authority, DEFAULT_NAMES, Validity};
-use crate::server::certificate_files::{self, CertificateFiles};
 use crate::server::drain::{DrainTimes, Ended};
 use crate::server::limits::Limits;
 use crate::server::metrics::Metrics;
@@ -32,9 +29,9 @@ use crate::server::readiness::Readiness;
 use crate::server::state_reload::{self, StateReload};
 use crate::server::state_watch::{Outputs, StateWatch};
 use crate::server::telemetry::{self, LogFormat};
-use crate::server::tls::{CertificatePair, ServedCertificate};
 use crate::sizing::nodes::TaintPattern;
 use crate::sizing::state::Settings;
+use certificate_flags::CertificateFlags;
 use process::{address, count_signals, listen, runtime};
 
 /// Run the webhook.
@@ -56,21 +53,8 @@ pub struct Serve {
         env = "SPARK_SWAP_ADMIN_LISTEN"
     )]
     admin_listen: SocketAddr,
-    /// The server's certificate chain (PEM, leaf first). Read again by content every 5 s, with the key
-    #[arg(long, value_name = "FILE", requires = "tls_key", env = "SPARK_SWAP_TLS_CERT")]
-    tls_cert: Option<PathBuf>,
-    /// The certificate's private key (PEM: PKCS#8, PKCS#1 or SEC1)
-    #[arg(long, value_name = "FILE", requires = "tls_cert", env = "SPARK_SWAP_TLS_KEY")]
-    tls_key: Option<PathBuf>,
-    /// A further name of the self-made certificate: DNS name or IP address; repeatable
-    #[arg(
-        long, value_name = "NAME", value_delimiter = ',', value_parser = parse_name, conflicts_with = "tls_cert",
-        env = "SPARK_SWAP_TLS_SAN"
-    )]
-    tls_san: Vec<String>,
-    /// Write the authority of the self-made certificate (PEM) to this file instead of printing it
-    #[arg(long, value_name = "FILE", conflicts_with = "tls_cert", env = "SPARK_SWAP_WRITE_CA")]
-    write_ca: Option<PathBuf>,
+    #[command(flatten)]
+    certificate: CertificateFlags,
     /// Watch the cluster of this kubeconfig file [default: $KUBECONFIG, else the pod's own cluster, else none]
     #[arg(long, value_name = "FILE", env = "SPARK_SWAP_KUBECONFIG")]
     kubeconfig: Option<PathBuf>,
@@ -164,9 +148,11 @@ impl Serve {
 
         let readiness = Arc::new(Readiness::default());
         let cluster = self.cluster().await?;
+        let (client, own_namespace) = cluster.map_or((None, None), |(client, own)| (Some(client), own));
+        let certificate = self.certificate.resolve(client.is_some(), own_namespace)?;
         let (state_files, state) = StateReload::load(self.state.clone(), self.settings())
             .map_err(|problems| Failure::BadInput(problems.to_string()))?;
-        if cluster.is_none() {
+        if client.is_none() {
             state_reload::in_force(&state, &metrics);
         }
         let state = Arc::new(ArcSwap::from_pointee(state));
@@ -176,17 +162,9 @@ impl Serve {
         }
         let https = listen("--listen", self.listen)?;
         let admin = listen("--admin-listen", self.admin_listen)?;
-        let (certificate, files) = self.certificate()?;
-        let certificate = Arc::new(ServedCertificate::new(certificate));
-        if let Some(files) = files {
-            tasks.spawn(files.watch(
-                certificate_files::POLL_INTERVAL,
-                Arc::clone(&certificate),
-                Arc::clone(&metrics),
-            ));
-        }
-        let serving = if cluster.is_some() { "serving; ready after the first sync" } else { "ready" };
-        if let Some(client) = cluster {
+        let certificate = certificate::serve(certificate, client.clone(), &metrics, &mut tasks)?;
+        let serving = if client.is_some() { "serving; ready after the first sync" } else { "ready" };
+        if let Some(client) = client {
             let outputs = Outputs {
                 state: Arc::clone(&state),
                 metrics: Arc::clone(&metrics),
@@ -246,16 +224,19 @@ impl Serve {
         }
     }
 
-    /// The cluster to watch: none where the state is from files.
-    async fn cluster(&self) -> Result<Option<Client>, Failure> {
+    /// The cluster to watch, and the namespace of the pod in it that we run in: none where the state is from files.
+    async fn cluster(&self) -> Result<Option<(Client, Option<String>)>, Failure> {
         if !self.state.is_empty() {
             return Ok(None);
         }
         let bad_input = |error: anyhow::Error| Failure::BadInput(format!("{error:#}"));
         let flags = ClusterFlags { kubeconfig: self.kubeconfig.clone(), context: self.context.clone() };
-        let Some(config) = flags.of_server().await.map_err(bad_input)? else { return Ok(None) };
+        let Some(ServersCluster { config, own_namespace }) = flags.of_server().await.map_err(bad_input)?
+        else {
+            return Ok(None);
+        };
         info!(server = %config.cluster_url, "watching a cluster");
-        connection::client(config).map(Some).map_err(bad_input)
+        Ok(Some((connection::client(config).map_err(bad_input)?, own_namespace)))
     }
 
     fn settings(&self) -> Settings {
@@ -264,39 +245,6 @@ impl Serve {
             transient_taints: self.transient_taint.clone(),
         }
     }
-
-    /// From the files, or self-made: then the authority is written or printed.
-    fn certificate(&self) -> Result<(CertificatePair, Option<CertificateFiles>), Failure> {
-        if let (Some(certificate), Some(key)) = (&self.tls_cert, &self.tls_key) {
-            let (files, pair) =
-                CertificateFiles::load(certificate.clone(), key.clone()).map_err(Failure::BadInput)?;
-            return Ok((pair, Some(files)));
-        }
-        let (authority, pair) = self_made(&self.tls_san)
-            .map_err(|problem| Failure::bad_input("making a certificate", problem))?;
-        match &self.write_ca {
-            Some(path) => write_ca(path, &authority)?,
-            None => print(&authority)?,
-        }
-        Ok((pair, None))
-    }
-}
-
-/// The authority's certificate and a pair it issued. Valid for ten years: both are made anew at every start.
-fn self_made(names: &[String]) -> Result<(String, CertificatePair), String> {
-    let names: Vec<String> =
-        DEFAULT_NAMES.iter().map(|&name| name.to_owned()).chain(names.iter().cloned()).collect();
-    let validity = Validity::days_from(OffsetDateTime::now_utc(), 3650);
-    let authority = Authority::new(validity).map_err(|error| error.to_string())?;
-    let issued = authority.issue(&names, validity).map_err(|error| error.to_string())?;
-    let pair = CertificatePair::from_pem(issued.certificate_pem.as_bytes(), issued.key_pem.as_bytes())
-        .map_err(|error| error.to_string())?;
-    Ok((authority.certificate_pem(), pair))
-}
-
-fn write_ca(path: &Path, authority: &str) -> Result<(), Failure> {
-    write_atomically(path, authority.as_bytes(), PUBLIC)
-        .map_err(|error| Failure::bad_input(format_args!("--write-ca {}", path.display()), error))
 }
 
 fn at_least_one(text: &str) -> Result<usize, String> {

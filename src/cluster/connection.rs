@@ -38,6 +38,14 @@ pub struct Cluster {
     pub namespace: String,
 }
 
+/// The cluster that a server watches.
+pub struct ServersCluster {
+    /// Gives up on a watch that has died.
+    pub config: Config,
+    /// The namespace of the pod that the server runs in; `None` outside of the cluster.
+    pub own_namespace: Option<String>,
+}
+
 /// A command that waits longer than this for an answer has lost its API server.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -79,9 +87,10 @@ impl ClusterFlags {
     ///
     /// # Errors
     /// A kubeconfig that cannot be read or lacks what the flags name.
-    pub async fn of_server(&self) -> anyhow::Result<Option<Config>> {
-        let found = self.find(None).await?;
-        Ok(found.map(|found| waiting_for(WATCH_ANSWER_TIMEOUT, found.config)))
+    pub async fn of_server(&self) -> anyhow::Result<Option<ServersCluster>> {
+        let Some(Found { config, context }) = self.find(None).await? else { return Ok(None) };
+        let own_namespace = context.is_none().then(|| config.default_namespace.clone());
+        Ok(Some(ServersCluster { config: waiting_for(WATCH_ANSWER_TIMEOUT, config), own_namespace }))
     }
 
     /// The cluster of [`Self::of_command`], for a command that needs one.
@@ -251,7 +260,7 @@ mod tests {
     async fn a_server_gives_up_on_an_answer_only_after_a_watch_that_has_nothing_to_tell() {
         let directory = TempDir::new().unwrap();
         let flags = flags(&directory, &format!("{CONTEXTS}, current-context: a}}"));
-        let timeout = flags.of_server().await.unwrap().unwrap().read_timeout;
+        let timeout = flags.of_server().await.unwrap().unwrap().config.read_timeout;
         assert!(timeout > Some(Duration::from_secs(WATCH_SECONDS.into())), "{timeout:?}");
     }
 }

@@ -94,7 +94,7 @@ fn name_hash(object: &Arrival) -> u64 {
     hasher.finish()
 }
 
-fn config() -> Config {
+pub(super) fn config() -> Config {
     Config::default().timeout(WATCH_SECONDS).page_size(PAGE)
 }
 
@@ -123,15 +123,15 @@ fn stream<K: Resource + Send + 'static>(
     };
     // What is too old to be resumed is listed anew at once: the API server is there and has nothing against it.
     let watched = watched.filter(|event| ready(!is_expired(event)));
-    watched.backoff(ShortBackoff(DefaultBackoff::default())).map(told).boxed()
+    watched.backoff(ShortBackoff::default()).map(told).boxed()
 }
 
-fn is_expired<K>(event: &watcher::Result<watcher::Event<K>>) -> bool {
+pub(super) fn is_expired<K>(event: &watcher::Result<watcher::Event<K>>) -> bool {
     matches!(event, Err(watcher::Error::WatchError(status)) if status.code == 410)
 }
 
 /// Why it failed, for people: the library names the layers that the error went through.
-fn problem(error: &watcher::Error) -> String {
+pub(super) fn problem(error: &watcher::Error) -> String {
     match error {
         watcher::Error::InitialListFailed(error) => format!("listing: {}", cause(error)),
         watcher::Error::WatchStartFailed(error) | watcher::Error::WatchFailed(error) => {
@@ -150,7 +150,8 @@ fn identity(kind: Kind, metadata: &ObjectMeta) -> Identity {
 }
 
 /// The usual one, which is kind to a struggling API server, cut off.
-struct ShortBackoff(DefaultBackoff);
+#[derive(Default)]
+pub(super) struct ShortBackoff(DefaultBackoff);
 
 impl Iterator for ShortBackoff {
     type Item = Duration;

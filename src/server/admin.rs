@@ -18,6 +18,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use super::limits::LimitedAcceptor;
 use super::metrics::{CONTENT_TYPE, Metrics};
 use super::readiness::Readiness;
+use super::self_call::SelfCall;
 use super::tls::ServedCertificate;
 
 /// Enough for probes and scrapers; more must not take the webhook's file descriptors.
@@ -35,6 +36,8 @@ pub struct Admin {
     pub readiness: Arc<Readiness>,
     /// An expired one is not ready.
     pub certificate: Arc<ServedCertificate>,
+    /// Ready is who gets through to itself as the API server would.
+    pub(super) self_call: Arc<SelfCall>,
 }
 
 impl Admin {
@@ -62,8 +65,14 @@ pub async fn serve(listener: TcpListener, router: Router, handle: Handle<SocketA
 
 async fn readyz(Shared(admin): Shared<Admin>) -> Response {
     let mut obstacles = admin.readiness.obstacles();
-    if admin.certificate.expires() <= unix_seconds(SystemTime::now()) {
-        obstacles.push("the served certificate has expired".to_owned());
+    match admin.certificate.expires() {
+        None => obstacles.extend(admin.certificate.missing()),
+        Some(expires) if expires <= unix_seconds(SystemTime::now()) => {
+            obstacles.push("the served certificate has expired".to_owned());
+        }
+        // Who is about to end says so at once.
+        Some(_) if admin.readiness.is_draining() => {}
+        Some(_) => obstacles.extend(admin.self_call.obstacle().await),
     }
     if obstacles.is_empty() {
         "ok\n".into_response()
@@ -73,7 +82,7 @@ async fn readyz(Shared(admin): Shared<Admin>) -> Response {
 }
 
 async fn metrics(Shared(admin): Shared<Admin>) -> Response {
-    admin.metrics.certificate_expiry.set(admin.certificate.expires());
+    admin.metrics.certificate_expiry.set(admin.certificate.expires().unwrap_or(0));
     match admin.metrics.encode() {
         Ok(text) => ([(header::CONTENT_TYPE, HeaderValue::from_static(CONTENT_TYPE))], text).into_response(),
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),

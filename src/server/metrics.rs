@@ -1,5 +1,7 @@
 //! What `/metrics` shows. Labels are words of ours or names of existing classes, never text from a request.
 
+mod certificates;
+
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::atomic::AtomicU64;
@@ -15,6 +17,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
+use self::certificates::CertificateMetrics;
 use crate::admission::answer::Record;
 use crate::cluster::contact::Contact;
 use crate::cluster::objects::Kind;
@@ -48,6 +51,8 @@ pub struct Metrics {
     /// When the served certificate expires, seconds since 1970.
     pub certificate_expiry: Gauge,
     certificate_reloads: Family<ReloadLabels, Counter>,
+    /// Of self-managed certificates.
+    pub certificates: CertificateMetrics,
     /// Problems in the newest state, which may not be the one in force.
     pub state_problems: Gauge,
     /// When the state in force was made, seconds since 1970.
@@ -129,6 +134,7 @@ impl Metrics {
             handshake_failures: Counter::default(),
             certificate_expiry: Gauge::default(),
             certificate_reloads: Family::default(),
+            certificates: CertificateMetrics::default(),
             state_problems: Gauge::default(),
             state_loaded: Gauge::default(),
             state_reloads: Family::default(),
@@ -173,8 +179,8 @@ impl Metrics {
     }
 
     /// Counts that a list or watch failed or broke off.
-    pub fn watch_failed(&self, kind: Kind) {
-        self.watch_failures.get_or_create(&KindLabels { kind: kind.as_str() }).inc();
+    pub fn watch_failed(&self, kind: &'static str) {
+        self.watch_failures.get_or_create(&KindLabels { kind }).inc();
     }
 
     /// How many objects of a kind the state is made from.
@@ -227,8 +233,9 @@ impl Metrics {
         to.register("handshake_failures", help, self.handshake_failures.clone());
         let help = "When the served certificate expires, seconds since 1970";
         to.register("certificate_expiry_timestamp_seconds", help, self.certificate_expiry.clone());
-        let help = "New certificate files by outcome";
+        let help = "New certificates by outcome";
         to.register("certificate_reloads", help, self.certificate_reloads.clone());
+        self.certificates.register(to);
         let help = "Problems in the newest state; the log names them";
         to.register("state_problems", help, self.state_problems.clone());
         let help = "When the state in force was loaded, seconds since 1970";

@@ -1,23 +1,29 @@
 //! The server: HTTPS for the API server, plain HTTP for probes and metrics, around the pure [`crate::admission`].
 //!
 //! [`Server::run`] takes bound listeners and futures for the shutdown, so that tests run it in-process on port 0.
-//! [`mutate`] answers reviews, within [`limits`]; [`tls`] holds the certificate, which comes from [`certificate`]
-//! (self-made) or [`certificate_files`]; [`state_reload`] renews the state; [`drain`] ends the process without losing a request.
+//! [`mutate`] answers reviews, within [`limits`]; [`tls`] holds the certificate, which comes from [`self_managed`],
+//! [`certificate_secret`], [`certificate_files`] or memory, and [`published`] tells whom the API server trusts for it;
+//! [`state_reload`] renews the state; [`drain`] ends the process without losing a request.
 
 pub mod admin;
 mod body;
-pub mod certificate;
 pub mod certificate_files;
+pub mod certificate_secret;
 pub mod drain;
+pub mod handshake;
 mod https;
 pub mod limits;
 pub mod metrics;
 pub mod mutate;
+pub mod published;
 pub mod readiness;
+mod self_call;
+pub mod self_managed;
 pub mod state_reload;
 pub mod state_watch;
 pub mod telemetry;
 pub mod tls;
+pub mod trust;
 
 use std::io;
 use std::net::TcpListener;
@@ -34,7 +40,9 @@ use self::limits::Limits;
 use self::metrics::Metrics;
 use self::mutate::{AnswerFn, Mutate};
 use self::readiness::Readiness;
+use self::self_call::SelfCall;
 use self::tls::ServedCertificate;
+pub use crate::cluster::certificates::authority as certificate;
 use crate::sizing::state::State;
 
 /// Everything a server is made of.
@@ -70,7 +78,14 @@ impl Server {
         let Self { https, admin, certificate, state, answer, metrics, readiness, limits, drain } = self;
         let config = tls::server_config(Arc::clone(&certificate))?;
         let router = Mutate::new(answer, state, Arc::clone(&metrics), limits).router(Arc::clone(&readiness));
-        let probes = Admin { metrics: Arc::clone(&metrics), readiness: Arc::clone(&readiness), certificate };
+        let address = https.local_addr().map_err(|error| ServeError::stopped("https", Ok(Err(error))))?;
+        let self_call = SelfCall::new(address, Arc::clone(&certificate), Arc::clone(&metrics), limits);
+        let probes = Admin {
+            metrics: Arc::clone(&metrics),
+            readiness: Arc::clone(&readiness),
+            certificate,
+            self_call: Arc::new(self_call),
+        };
 
         let https_handle = Handle::new();
         let admin_handle = Handle::new();

@@ -172,7 +172,7 @@ impl StateWatch {
 
     /// Counts a failure and tells of it, unless it is the one before once more.
     fn failed(&mut self, kind: Kind, problem: String, is_new: bool) {
-        self.outputs.metrics.watch_failed(kind);
+        self.outputs.metrics.watch_failed(kind.as_str());
         if is_new || self.failures.get(&kind) != Some(&problem) {
             warn!(kind = kind.as_str(), problem, "a watch failed; the last state stays in force");
             self.failures.insert(kind, problem);

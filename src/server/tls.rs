@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use rustls::ServerConfig;
 use rustls::crypto::aws_lc_rs;
 use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert};
@@ -11,6 +11,8 @@ use rustls::sign::CertifiedKey;
 use rustls_pki_types::pem::{self, PemObject};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use x509_parser::parse_x509_certificate;
+
+use super::trust::Trust;
 
 /// The TLS configuration, made once; the certificate changes inside `certificate`.
 ///
@@ -30,32 +32,66 @@ pub fn server_config(certificate: Arc<ServedCertificate>) -> Result<ServerConfig
     Ok(config)
 }
 
-/// The certificate in force: every handshake gets the latest one.
-#[derive(Debug)]
+/// The certificate in force, which every handshake gets, and what is known of the API server's trust in it.
+#[derive(Debug, Default)]
 pub struct ServedCertificate {
-    pair: ArcSwap<CertificatePair>,
+    pair: ArcSwapOption<CertificatePair>,
+    missing_because: ArcSwapOption<String>,
+    trust: ArcSwap<Trust>,
 }
 
 impl ServedCertificate {
-    /// Serves this pair until it is replaced.
+    /// Serves this pair until it is replaced. [`Self::default`] has none yet: handshakes fail until there is one.
     pub fn new(pair: CertificatePair) -> Self {
-        Self { pair: ArcSwap::from_pointee(pair) }
+        Self { pair: ArcSwapOption::from_pointee(pair), ..Self::default() }
     }
 
     /// Handshakes from now on get this pair; open connections go on.
     pub fn replace(&self, pair: CertificatePair) {
-        self.pair.store(Arc::new(pair));
+        self.pair.store(Some(Arc::new(pair)));
     }
 
-    /// When the served chain expires, in seconds since 1970.
-    pub fn expires(&self) -> i64 {
-        self.pair.load().expires
+    /// What the API server trusts, as far as it is known now.
+    pub fn judge_by(&self, trust: Trust) {
+        self.trust.store(Arc::new(trust));
+    }
+
+    /// Why there is none yet, as far as it is known.
+    pub fn is_missing_because(&self, reason: String) {
+        self.missing_because.store(Some(Arc::new(reason)));
+    }
+
+    /// Why nothing is served; `None` when something is.
+    pub(super) fn missing(&self) -> Option<String> {
+        if self.pair.load().is_some() {
+            return None;
+        }
+        let waiting = "waiting for the first certificate";
+        Some(match self.missing_because.load().as_ref() {
+            Some(reason) => format!("{waiting}: {reason}"),
+            None => waiting.to_owned(),
+        })
+    }
+
+    /// When the served chain expires, in seconds since 1970; `None` while there is none.
+    pub fn expires(&self) -> Option<i64> {
+        self.pair.load().as_ref().map(|pair| pair.expires)
+    }
+
+    /// The pair in force.
+    pub(super) fn pair(&self) -> Option<Arc<CertificatePair>> {
+        self.pair.load_full()
+    }
+
+    /// What [`Self::judge_by`] was told last.
+    pub(super) fn trust(&self) -> Arc<Trust> {
+        self.trust.load_full()
     }
 }
 
 impl ResolvesServerCert for ServedCertificate {
     fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(Arc::clone(&self.pair.load().key))
+        self.pair.load().as_ref().map(|pair| Arc::clone(&pair.key))
     }
 }
 
@@ -82,6 +118,11 @@ impl CertificatePair {
     /// When the first certificate of the chain to expire does so, in seconds since 1970.
     pub fn expires(&self) -> i64 {
         self.expires
+    }
+
+    /// Leaf first.
+    pub(super) fn chain(&self) -> &[CertificateDer<'static>] {
+        &self.key.cert
     }
 
     fn new(chain: Vec<CertificateDer<'static>>, key: &PrivateKeyDer<'_>) -> Result<Self, PairError> {

@@ -8,12 +8,13 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use serde_json::{Value, json};
 use spark_swap::cli::check::checks::{self, Check, CheckId, Status};
-use spark_swap::cli::check::facts::{Answer, Facts, Handshake, Outcome, Probe, Seen, Server};
+use spark_swap::cli::check::facts::{Answer, Facts, Probe, Seen, Server};
 use spark_swap::cli::check::prediction::{Prediction, predict};
 use spark_swap::cli::check::probe;
 use spark_swap::cluster::api::definition::definition;
 use spark_swap::cluster::objects::read_document;
 use spark_swap::server::certificate::{Authority, Validity};
+use spark_swap::server::handshake::{Handshake, Outcome};
 use time::{Duration, OffsetDateTime};
 
 /// When the facts are gathered: 2027-01-15T12:00:00Z.

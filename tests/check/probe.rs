@@ -2,9 +2,10 @@
 
 use serde_json::{Value, json};
 use spark_swap::cli::check::checks::{CheckId, Status};
-use spark_swap::cli::check::facts::{Answer, Facts, Outcome, Probe, Seen};
+use spark_swap::cli::check::facts::{Answer, Facts, Probe, Seen};
 use spark_swap::cli::check::prediction::{Prediction, predict};
 use spark_swap::cluster::objects::Kind;
+use spark_swap::server::handshake::Outcome;
 
 use crate::installation::{
     add, answer, assert_check, assert_left_out, bare, changed, check, class, created, entry, from_json, node,

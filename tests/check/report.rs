@@ -2,8 +2,9 @@
 
 use rstest::rstest;
 use spark_swap::cli::check::checks;
-use spark_swap::cli::check::facts::{Outcome, Seen};
+use spark_swap::cli::check::facts::Seen;
 use spark_swap::cli::check::report::{Marks, Output, shown};
+use spark_swap::server::handshake::Outcome;
 use spark_swap::sizing::labels::Labels;
 
 use crate::installation::{entry, unchanged_probe, working};

@@ -5,8 +5,9 @@ use rstest::rstest;
 use rustls::pki_types::CertificateDer;
 use serde_json::json;
 use spark_swap::cli::check::checks::{CheckId, Status};
-use spark_swap::cli::check::facts::{Facts, Handshake, Outcome, Seen};
+use spark_swap::cli::check::facts::{Facts, Seen};
 use spark_swap::server::certificate::Authority;
+use spark_swap::server::handshake::{Handshake, Outcome};
 
 use crate::installation::{
     SERVICE_NAME, answer, assert_check, assert_left_out, authority, chain, entry, from_json, unchanged_probe,

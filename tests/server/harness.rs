@@ -30,11 +30,14 @@ pub(crate) struct Setup {
     pub(crate) drain: DrainTimes,
     /// Certificate authority (PEM) and what the server starts with; self-made by default.
     pub(crate) certificate: Option<(String, CertificatePair)>,
+    /// Without one it starts as long as its source has none.
+    pub(crate) has_certificate: bool,
 }
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { answer: patch, limits: Limits::default(), drain: DrainTimes::default(), certificate: None }
+        let (limits, drain) = (Limits::default(), DrainTimes::default());
+        Self { answer: patch, limits, drain, certificate: None, has_certificate: true }
     }
 }
 
@@ -54,7 +57,10 @@ pub(crate) struct Running {
 impl Setup {
     pub(crate) fn start(self) -> Running {
         let (ca, pair) = self.certificate.unwrap_or_else(self_made);
-        let certificate = Arc::new(ServedCertificate::new(pair));
+        let certificate = Arc::new(ServedCertificate::default());
+        if self.has_certificate {
+            certificate.replace(pair);
+        }
         let metrics = Arc::new(Metrics::new());
         let readiness = Arc::new(Readiness::default());
         let https = TcpListener::bind("127.0.0.1:0").unwrap();

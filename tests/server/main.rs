@@ -17,6 +17,7 @@ mod drain;
 mod harness;
 mod limits;
 mod pem;
+mod readiness;
 mod rotation;
 mod state_reload;
 mod tls;

@@ -1,22 +1,12 @@
 //! Trust: the authority that the API server is given, and the certificate that the webhook serves.
 
-use std::net::IpAddr;
-use std::sync::Arc;
-use std::time::Duration;
-
 use jiff::Timestamp;
-use rustls::client::danger::ServerCertVerifier;
-use rustls::client::{WebPkiServerVerifier, verify_server_name};
-use rustls::crypto::aws_lc_rs;
-use rustls::server::ParsedCertificate;
-use rustls::{CertificateError, Error, RootCertStore};
-use rustls_pki_types::pem::PemObject;
-use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
-use x509_parser::extensions::GeneralName;
-use x509_parser::parse_x509_certificate;
+use rustls_pki_types::CertificateDer;
 
 use super::checks::{Check, CheckId};
-use super::facts::{Facts, Handshake, Outcome, Probe};
+use super::facts::{Facts, Probe};
+use crate::server::handshake::{Handshake, Outcome};
+use crate::server::trust::{Authorities, Certificate, date, is_for};
 
 const DAY: i64 = 24 * 60 * 60;
 /// An authority that expires sooner is warned of: somebody has to act, and every API server has to learn of the new one.
@@ -34,51 +24,22 @@ pub fn checks(facts: &Facts) -> Vec<Check> {
             checks.push(no_bundle(entry.client_config.service.is_some()));
             None
         }
-        Some(bundle) => match read(bundle) {
+        Some(bundle) => match Authorities::from_pem("caBundle", bundle) {
             Err(problem) => {
                 let advice = "Put the authority's certificates into caBundle, PEM and then base64: spark-swap manifests --ca";
                 return vec![Check::fail(CheckId::CaBundle, problem, advice)];
             }
             Ok(roots) => {
-                let subjects: Vec<&str> = roots.iter().map(|root| root.subject.as_str()).collect();
+                let subjects: Vec<&str> =
+                    roots.certificates().iter().map(|root| root.subject.as_str()).collect();
                 checks.push(Check::pass(CheckId::CaBundle, subjects.join("; ")));
-                checks.push(authority_validity(&roots, facts.now));
+                checks.push(authority_validity(roots.certificates(), facts.now));
                 Some(roots)
             }
         },
     };
-    checks.extend(served(facts, roots.as_deref()));
+    checks.extend(served(facts, roots.as_ref()));
     checks
-}
-
-/// A certificate, and what matters of it.
-#[derive(Clone, Debug)]
-struct Certificate {
-    der: CertificateDer<'static>,
-    subject: String,
-    issuer: String,
-    /// In seconds since 1970, as the following one.
-    not_before: i64,
-    not_after: i64,
-}
-
-impl Certificate {
-    fn parse(der: &CertificateDer<'_>) -> Result<Self, String> {
-        let (_, parsed) =
-            parse_x509_certificate(der).map_err(|error| format!("is no X.509 certificate: {error}"))?;
-        let validity = parsed.validity();
-        Ok(Self {
-            der: der.clone().into_owned(),
-            subject: parsed.subject().to_string(),
-            issuer: parsed.issuer().to_string(),
-            not_before: validity.not_before.timestamp(),
-            not_after: validity.not_after.timestamp(),
-        })
-    }
-
-    fn is_valid_at(&self, time: i64) -> bool {
-        (self.not_before..=self.not_after).contains(&time)
-    }
 }
 
 fn no_bundle(is_service: bool) -> Check {
@@ -93,15 +54,6 @@ fn no_bundle(is_service: bool) -> Check {
         );
     }
     Check::warn(id, "caBundle is empty: only the API server's system authorities are trusted", advice)
-}
-
-fn read(bundle: &[u8]) -> Result<Vec<Certificate>, String> {
-    let ders = CertificateDer::pem_slice_iter(bundle).collect::<Result<Vec<_>, _>>();
-    let ders = ders.map_err(|error| format!("caBundle is not PEM: {error}"))?;
-    if ders.is_empty() {
-        return Err("caBundle holds no certificate (no -----BEGIN CERTIFICATE----- section)".to_owned());
-    }
-    ders.iter().map(|der| Certificate::parse(der).map_err(|problem| format!("caBundle: {problem}"))).collect()
 }
 
 fn authority_validity(roots: &[Certificate], now: Timestamp) -> Check {
@@ -126,7 +78,7 @@ fn authority_validity(roots: &[Certificate], now: Timestamp) -> Check {
     Check::pass(id, format!("until {}", until(last, second)))
 }
 
-fn served(facts: &Facts, roots: Option<&[Certificate]>) -> Vec<Check> {
+fn served(facts: &Facts, roots: Option<&Authorities>) -> Vec<Check> {
     let now = facts.now.as_second();
     let (mut trusted, mut refused, mut unreachable) = (Vec::new(), Vec::new(), Vec::new());
     let mut leaves = Vec::new();
@@ -136,7 +88,12 @@ fn served(facts: &Facts, roots: Option<&[Certificate]>) -> Vec<Check> {
             Outcome::Unreachable(problem) => unreachable.push(format!("{address}: {problem}")),
             Outcome::NoTls(problem) => refused.push(format!("{address}: no TLS: {problem}")),
             Outcome::Served(chain) => {
-                match verify(chain, roots, name, now) {
+                // Without roots they are the API server's own, which are not known here.
+                let verdict = match roots {
+                    Some(roots) => roots.verify(chain, name, now),
+                    None => is_for(chain, name),
+                };
+                match verdict {
                     Ok(()) => trusted.push(address.as_str()),
                     Err(problem) => refused.push(format!("{address}: {problem}")),
                 }
@@ -192,82 +149,6 @@ fn shortest_lived(chain: &[CertificateDer<'_>]) -> Option<Certificate> {
         .iter()
         .filter_map(|der| Certificate::parse(der).ok())
         .min_by_key(|certificate| certificate.not_after)
-}
-
-/// Verifies as the API server does. Without roots, which are the API server's own then, only the name is looked at.
-fn verify(
-    chain: &[CertificateDer<'_>],
-    roots: Option<&[Certificate]>,
-    name: &str,
-    now: i64,
-) -> Result<(), String> {
-    let (leaf, intermediates) = chain.split_first().ok_or("no certificate is served")?;
-    let parsed = Certificate::parse(leaf).map_err(|problem| format!("what is served {problem}"))?;
-    let server_name = ServerName::try_from(name).map_err(|_| format!("{name:?} is no name of a server"))?;
-    let name_only =
-        |leaf| ParsedCertificate::try_from(leaf).and_then(|leaf| verify_server_name(&leaf, &server_name));
-    let Some(roots) = roots else { return name_only(leaf).map_err(|error| explained(&error, &parsed, name)) };
-    // webpki takes no interest in the validity of an authority; the API server does.
-    let valid: Vec<&Certificate> = roots.iter().filter(|root| root.is_valid_at(now)).collect();
-    if valid.is_empty() {
-        return Err("no authority in caBundle is valid now".to_owned());
-    }
-    if valid.iter().any(|root| root.der == *leaf) && parsed.is_valid_at(now) {
-        // Trusted by itself, whether or not it may sign others.
-        return name_only(leaf).map_err(|error| explained(&error, &parsed, name));
-    }
-    let mut store = RootCertStore::empty();
-    store.add_parsable_certificates(valid.iter().map(|root| root.der.clone()));
-    let provider = Arc::new(aws_lc_rs::default_provider());
-    let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(store), provider).build();
-    let verifier = verifier.map_err(|error| format!("caBundle: {error}"))?;
-    let time = UnixTime::since_unix_epoch(Duration::from_secs(now.unsigned_abs()));
-    let outcome = verifier.verify_server_cert(leaf, intermediates, &server_name, &[], time);
-    outcome.map(drop).map_err(|error| explained(&error, &parsed, name))
-}
-
-fn explained(error: &Error, leaf: &Certificate, name: &str) -> String {
-    let Error::InvalidCertificate(problem) = error else { return error.to_string() };
-    match problem {
-        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-            format!("the certificate is not for {name}; it is for {}", names(&leaf.der))
-        }
-        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
-            format!("the certificate expired on {}", date(leaf.not_after))
-        }
-        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-            format!("the certificate is not valid before {}", date(leaf.not_before))
-        }
-        CertificateError::UnknownIssuer | CertificateError::BadSignature => {
-            format!("the certificate is not from an authority in caBundle; its issuer is {}", leaf.issuer)
-        }
-        problem => problem.to_string(),
-    }
-}
-
-fn names(leaf: &CertificateDer<'_>) -> String {
-    let Ok((_, parsed)) = parse_x509_certificate(leaf) else { return "no name".to_owned() };
-    let alternatives = parsed.subject_alternative_name().ok().flatten();
-    let names = alternatives.map(|extension| extension.value.general_names.as_slice()).unwrap_or_default();
-    let names: Vec<String> = names
-        .iter()
-        .filter_map(|name| match name {
-            GeneralName::DNSName(name) => Some((*name).to_owned()),
-            GeneralName::IPAddress(bytes) => address(bytes),
-            _ => None,
-        })
-        .collect();
-    if names.is_empty() { "no name".to_owned() } else { names.join(", ") }
-}
-
-fn address(bytes: &[u8]) -> Option<String> {
-    let v4 = <[u8; 4]>::try_from(bytes).map(|bytes| IpAddr::from(bytes).to_string());
-    v4.or_else(|_| <[u8; 16]>::try_from(bytes).map(|bytes| IpAddr::from(bytes).to_string())).ok()
-}
-
-fn date(second: i64) -> String {
-    Timestamp::from_second(second)
-        .map_or_else(|_| "a day beyond the calendar".to_owned(), |time| time.strftime("%Y-%m-%d").to_string())
 }
 
 /// `2027-01-01 (40 days)`.

@@ -6,11 +6,11 @@ use k8s_openapi::api::core::v1::Service;
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::apimachinery::pkg::version::Info;
 use kube::api::DynamicObject;
-use rustls_pki_types::CertificateDer;
 use serde_json::Value;
 
 use super::webhook;
 use crate::cluster::objects::Kind;
+use crate::server::handshake::Handshake;
 use crate::sizing::state::{Settings, StateParts};
 
 /// Everything that is judged.
@@ -76,28 +76,6 @@ pub struct Unread {
     pub what: String,
     /// Why.
     pub why: String,
-}
-
-/// A TLS handshake with the webhook, from here.
-#[derive(Clone, Debug)]
-pub struct Handshake {
-    /// `host:port`.
-    pub address: String,
-    /// The name that the certificate must be valid for.
-    pub name: String,
-    /// What came of it.
-    pub outcome: Outcome,
-}
-
-/// What came of a handshake.
-#[derive(Clone, Debug)]
-pub enum Outcome {
-    /// The chain that is served, leaf first.
-    Served(Vec<CertificateDer<'static>>),
-    /// No connection.
-    Unreachable(String),
-    /// A connection, and no TLS on it.
-    NoTls(String),
 }
 
 /// What the API server makes of two executors, each as a dry run.

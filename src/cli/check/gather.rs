@@ -15,13 +15,13 @@ use kube::client::Body;
 use kube::core::Status;
 use serde_json::Value;
 
-use super::facts::{Answer, Facts, Handshake, Outcome, Probe, Seen, Server, Unread};
-use super::handshake::shake_hands;
+use super::facts::{Answer, Facts, Probe, Seen, Server, Unread};
 use super::{probe, service};
 use crate::cli::progress::Progress;
 use crate::cluster::connection::{Cluster, cause};
 use crate::cluster::objects::{Kind, Object};
 use crate::cluster::snapshot::{Listed, class_object, list, list_all, swap_classes};
+use crate::server::handshake::{Handshake, Outcome, shake_hands};
 use crate::sizing::fields::Problem;
 use crate::sizing::state::Settings;
 

@@ -9,7 +9,6 @@ pub mod cluster;
 pub mod difference;
 pub mod facts;
 pub mod gather;
-pub mod handshake;
 pub mod nodes;
 pub mod order;
 pub mod prediction;

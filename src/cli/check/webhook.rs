@@ -10,7 +10,7 @@ use kube::core::{Expression, Selector, SelectorExt};
 
 use super::checks::{Check, CheckId};
 use super::facts::{Facts, Seen};
-use crate::cli::manifests::ENTRY;
+use crate::cluster::webhook_entry::ENTRY;
 use crate::sizing::state::{CLASS_LABEL, OPT_OUT};
 
 /// The label of a namespace that holds its name.

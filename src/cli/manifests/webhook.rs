@@ -9,9 +9,9 @@ use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 use serde_json::{Value, json};
 
-use super::ENTRY;
 use super::target::{Service, Target};
 use crate::cli::Failure;
+use crate::cluster::webhook_entry::ENTRY;
 use crate::server::mutate;
 use crate::sizing::state::{CLASS_LABEL, OPT_OUT};
 

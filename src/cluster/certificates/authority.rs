@@ -5,8 +5,9 @@
 
 use std::net::IpAddr;
 
+use jiff::Timestamp;
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     KeyUsagePurpose, PKCS_ECDSA_P256_SHA256,
 };
 use time::{Duration, OffsetDateTime};
@@ -16,24 +17,44 @@ use time::{Duration, OffsetDateTime};
 pub const DEFAULT_NAMES: [&str; 5] =
     ["localhost", "127.0.0.1", "::1", "spark-swap.spark-swap.svc", "spark-swap.spark-swap.svc.cluster.local"];
 
-/// A certificate authority with an ECDSA P-256 key.
+/// A certificate authority; those made here have an ECDSA P-256 key.
 pub struct Authority {
-    issuer: CertifiedIssuer<'static, KeyPair>,
+    certificate_pem: String,
+    issuer: Issuer<'static, KeyPair>,
 }
 
 impl Authority {
-    /// Makes a new authority. It signs server certificates only, no further authorities.
+    /// Makes a new authority named `spark-swap CA`. It signs server certificates only, no further authorities.
     pub fn new(validity: Validity) -> Result<Self, rcgen::Error> {
-        let mut params = params("spark-swap CA", validity);
+        Self::named("spark-swap CA", validity, new_key()?)
+    }
+
+    /// Makes a new authority whose name no other has: verifiers find an issuer by its name, and of two authorities
+    /// with one name some of them try only the first.
+    pub fn distinct(validity: Validity) -> Result<Self, rcgen::Error> {
+        let key = new_key()?;
+        let identifier = CertificateParams::default().key_identifier(&key);
+        let number = identifier.first_chunk().map_or(0, |bytes| u32::from_be_bytes(*bytes));
+        Self::named(&format!("spark-swap CA {number:08x}"), validity, key)
+    }
+
+    /// Takes up an authority that was kept as PEM. The key has to be the certificate's.
+    pub fn load(certificate_pem: &str, key_pem: &str) -> Result<Self, rcgen::Error> {
+        let issuer = Issuer::from_ca_cert_pem(certificate_pem, KeyPair::from_pem(key_pem)?)?;
+        Ok(Self { certificate_pem: certificate_pem.to_owned(), issuer })
+    }
+
+    fn named(name: &str, validity: Validity, key: KeyPair) -> Result<Self, rcgen::Error> {
+        let mut params = params(name, validity);
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        let issuer = CertifiedIssuer::self_signed(params, new_key()?)?;
-        Ok(Self { issuer })
+        let certificate_pem = params.self_signed(&key)?.pem();
+        Ok(Self { certificate_pem, issuer: Issuer::new(params, key) })
     }
 
     /// The authority's certificate: what a `caBundle` holds.
     pub fn certificate_pem(&self) -> String {
-        self.issuer.pem()
+        self.certificate_pem.clone()
     }
 
     /// The authority's private key, PKCS#8.
@@ -76,6 +97,12 @@ impl Validity {
             not_before: now.saturating_sub(Duration::minutes(5)),
             not_after: now.saturating_add(Duration::days(days.into())),
         }
+    }
+
+    /// Exactly these times, to the second. None if a certificate cannot hold them.
+    pub fn between(not_before: Timestamp, not_after: Timestamp) -> Option<Self> {
+        let date = |time: Timestamp| OffsetDateTime::from_unix_timestamp(time.as_second()).ok();
+        Some(Self { not_before: date(not_before)?, not_after: date(not_after)? })
     }
 }
 

@@ -12,7 +12,27 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
-use super::facts::{Handshake, Outcome};
+/// A TLS handshake with the webhook.
+#[derive(Clone, Debug)]
+pub struct Handshake {
+    /// `host:port`.
+    pub address: String,
+    /// The name that the certificate must be valid for.
+    pub name: String,
+    /// What came of it.
+    pub outcome: Outcome,
+}
+
+/// What came of a handshake.
+#[derive(Clone, Debug)]
+pub enum Outcome {
+    /// The chain that is served, leaf first.
+    Served(Vec<CertificateDer<'static>>),
+    /// No connection.
+    Unreachable(String),
+    /// A connection, and no TLS on it.
+    NoTls(String),
+}
 
 /// For the connection, and again for the handshake.
 const TIMEOUT: Duration = Duration::from_secs(3);

@@ -1,0 +1,269 @@
+//! Certificates that nobody has to think about, in a cluster: watches the Secret and the webhook configuration, serves
+//! what the Secret says and takes the steps that [`crate::cluster::certificates`] plans. Every replica does; there is no
+//! leader.
+
+mod act;
+mod judged;
+mod pace;
+mod watched;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use jiff::Timestamp;
+use k8s_openapi::api::admissionregistration::v1::MutatingWebhookConfiguration;
+use k8s_openapi::api::core::v1::Secret;
+use kube::Client;
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::{Instant, sleep_until};
+use tracing::{debug, info, warn};
+
+use self::act::{Act, Done, Outcome};
+use self::pace::{Pace, jitter};
+use self::watched::{Failure, Seen, Watched};
+use super::metrics::{Metrics, ReloadOutcome};
+use super::published::CONFIGURATIONS;
+use super::tls::{CertificatePair, ServedCertificate};
+use crate::cluster::certificates::{
+    Change, Held, Kept, Material, Published, RotationPolicy, Step, plan_rotation,
+};
+use crate::cluster::one_object::{SecretName, Sighting, watch_one};
+use crate::cluster::webhook_entry::{ca_bundle, entry};
+
+/// By the wall clock, as timers stand still while a machine sleeps.
+const LOOK_AGAIN: Duration = Duration::from_mins(4);
+
+/// What is kept where, and how.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Where certificates and keys are kept.
+    pub secret: SecretName,
+    /// The webhook configuration whose caBundle is kept up to date.
+    pub configuration: String,
+    /// The name by which the API server calls, where no webhook configuration tells.
+    pub service: String,
+    /// Lifetimes and names.
+    pub policy: RotationPolicy,
+}
+
+/// Keeps the certificate of one replica.
+#[derive(Debug)]
+pub struct SelfManaged {
+    settings: Arc<Settings>,
+    since: Timestamp,
+    secret: Watched<Secret>,
+    configuration: Watched<MutatingWebhookConfiguration>,
+    /// What is served.
+    held: Option<Arc<Material>>,
+    /// What was wrong with the Secret last: said once, not at every look.
+    problems: Vec<String>,
+    pace: Pace,
+    served: Arc<ServedCertificate>,
+    metrics: Arc<Metrics>,
+}
+
+impl SelfManaged {
+    /// Serves nothing yet.
+    pub fn new(settings: Settings, served: Arc<ServedCertificate>, metrics: Arc<Metrics>) -> Self {
+        served.is_missing_because(format!("{} was not read yet", settings.secret));
+        Self {
+            settings: Arc::new(settings),
+            since: Timestamp::now(),
+            secret: Watched::default(),
+            configuration: Watched::default(),
+            held: None,
+            problems: Vec::new(),
+            pace: Pace::default(),
+            served,
+            metrics,
+        }
+    }
+
+    /// Goes on for ever in a cluster where spark-swap is installed. In another one it returns why it is none.
+    pub async fn run(mut self, client: Client) -> String {
+        let act = Act::new(client, Arc::clone(&self.settings), self.since);
+        let mut secret = Box::pin(watch_one(act.secrets.clone(), &self.settings.secret.name));
+        let mut configuration = Box::pin(watch_one(act.configurations.clone(), &self.settings.configuration));
+        // One at a time, beside the watches.
+        let mut acting: JoinSet<Done> = JoinSet::new();
+        let mut next = Instant::now();
+        loop {
+            tokio::select! {
+                Some(sighting) = secret.next() => self.saw_secret(sighting),
+                Some(sighting) = configuration.next() => self.saw_configuration(sighting),
+                Some(done) = acting.join_next() => {
+                    if let Err(NothingInstalled(reason)) = self.take(done) {
+                        return reason;
+                    }
+                }
+                () = sleep_until(next), if acting.is_empty() => {}
+            }
+            match self.look() {
+                Look::Act if acting.is_empty() && self.pace.is_due() => {
+                    acting.spawn(act.clone().run(self.held.clone()));
+                }
+                Look::Act => next = self.pace.next(),
+                Look::Wait(delay) => next = later(delay),
+            }
+        }
+    }
+
+    fn saw_secret(&mut self, sighting: Sighting<Secret>) {
+        let Err(Failure { problem, is_new }) = self.secret.saw(sighting) else { return };
+        self.metrics.watch_failed("secrets");
+        if is_new {
+            warn!(secret = %self.settings.secret, problem, "a watch failed; the last certificate stays in force");
+            self.served.is_missing_because(problem);
+        }
+    }
+
+    fn saw_configuration(&mut self, sighting: Sighting<MutatingWebhookConfiguration>) {
+        let Err(Failure { problem, is_new }) = self.configuration.saw(sighting) else { return };
+        self.metrics.watch_failed(CONFIGURATIONS);
+        if is_new {
+            let configuration = &self.settings.configuration;
+            warn!(
+                configuration,
+                problem, "a watch failed; no authority is changed until it is known what is published"
+            );
+        }
+    }
+
+    /// Serves what the Secret says, and finds out what is next.
+    fn look(&mut self) -> Look {
+        if let Seen::NotYet = self.secret.seen {
+            self.judge();
+            return Look::Wait(LOOK_AGAIN);
+        }
+        let kept = Kept::of(self.secret.seen.found());
+        let step = self.step(&kept);
+        if let Step::Keep(Change::Restore) = step {
+            debug!("the Secret lost what is served");
+        } else if let Kept::Usable(material) = kept {
+            self.tell_problems(material.problems.clone());
+            self.serve(*material);
+        } else if let Kept::Unusable(problem) = kept {
+            self.tell_problems(vec![problem]);
+        }
+        self.judge();
+        match step {
+            Step::Wait { until, reason } => {
+                debug!(%until, ?reason, "waiting");
+                let left = Duration::try_from(until.duration_since(Timestamp::now())).unwrap_or_default();
+                Look::Wait(jitter(left.min(LOOK_AGAIN)))
+            }
+            Step::Publish(_) | Step::Keep(_) => Look::Act,
+        }
+    }
+
+    fn step(&self, kept: &Kept) -> Step {
+        let held = held(self.held.as_deref(), self.since);
+        plan_rotation(Timestamp::now(), &self.settings.policy, kept, &self.published(), &held)
+    }
+
+    fn published(&self) -> Published {
+        match (&self.configuration.seen, &self.configuration.failure) {
+            (Seen::NotYet, _) | (_, Some(_)) => Published::Unknown,
+            (seen, None) => published(seen.found()),
+        }
+    }
+
+    fn tell_problems(&mut self, problems: Vec<String>) {
+        for problem in problems.iter().filter(|problem| !self.problems.contains(problem)) {
+            warn!(secret = %self.settings.secret, problem, "something in the Secret cannot be used");
+        }
+        self.problems = problems;
+    }
+
+    /// Serves the certificate of the material, if it has one.
+    fn serve(&mut self, material: Material) {
+        let Some(leaf) = &material.leaf else { return };
+        let is_served = self.held.as_ref().is_some_and(|held| held.leaf.as_ref() == Some(leaf));
+        if !is_served {
+            match CertificatePair::from_pem(leaf.certificate.pem().as_bytes(), leaf.key.pem().as_bytes()) {
+                Ok(pair) => {
+                    let (authority, expires) = (&material.current.certificate, leaf.certificate.not_after());
+                    info!(?authority, %expires, "serving the certificate of {}", self.settings.secret);
+                    if self.held.is_some() {
+                        self.metrics.certificate_reload(ReloadOutcome::Replaced);
+                    }
+                    self.served.replace(pair);
+                }
+                Err(problem) => {
+                    warn!(secret = %self.settings.secret, %problem, "the certificate cannot be served; the last one stays in force");
+                    self.metrics.certificate_reload(ReloadOutcome::Failed);
+                    return;
+                }
+            }
+        }
+        self.metrics.certificates.ca_expiry.set(material.current.certificate.not_after().as_second());
+        if self.held.as_deref() != Some(&material) {
+            self.held = Some(Arc::new(material));
+        }
+    }
+
+    /// Takes in what came of an act.
+    fn take(&mut self, done: Result<Done, JoinError>) -> Result<(), NothingInstalled> {
+        let done = done.unwrap_or_else(|panic| Done::failed(format!("a bug: {panic}")));
+        if let Some(configuration) = done.configuration {
+            self.configuration = configuration;
+        }
+        if let Some(secret) = done.secret {
+            self.secret = secret;
+        }
+        match done.outcome {
+            Outcome::Nothing => self.pace.acted(),
+            Outcome::Kept(change, material) => {
+                info!(secret = %self.settings.secret, "certificates: {change}");
+                self.metrics.certificates.rotated(act::word(Some(change)));
+                self.pace.acted();
+                self.serve(*material);
+            }
+            Outcome::Published => {
+                info!(configuration = self.settings.configuration, "certificates: publish the authorities");
+                self.metrics.certificates.rotated(act::word(None));
+                self.pace.acted();
+            }
+            Outcome::Conflict => {
+                debug!("another replica was faster");
+                self.pace.conflicted();
+            }
+            Outcome::NothingInstalled(reason) if self.held.is_none() => return Err(NothingInstalled(reason)),
+            Outcome::Failed(problem) | Outcome::NothingInstalled(problem) => {
+                warn!(problem, "a step of the certificates failed; it is tried again");
+                self.metrics.certificates.failures.inc();
+                self.served.is_missing_because(problem);
+                self.pace.failed();
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What a look at the objects came to.
+enum Look {
+    /// There is something to do.
+    Act,
+    /// There is not, for as long.
+    Wait(Duration),
+}
+
+/// Why there is no installation to keep certificates for.
+struct NothingInstalled(String);
+
+/// What the configuration publishes for our entry.
+fn published(configuration: Option<&MutatingWebhookConfiguration>) -> Published {
+    configuration
+        .and_then(entry)
+        .map_or(Published::Absent, |entry| Published::of(ca_bundle(&entry.client_config)))
+}
+
+fn held(material: Option<&Material>, since: Timestamp) -> Held<'_> {
+    material.map_or(Held::Nothing { since }, Held::Material)
+}
+
+fn later(delay: Duration) -> Instant {
+    let now = Instant::now();
+    now.checked_add(delay).unwrap_or(now)
+}
