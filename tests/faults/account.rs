@@ -56,10 +56,12 @@ impl Account {
 
     /// Counts calls. `spares_failures`: where the webhook cannot be reached, a call fails instead of leaving an executor
     /// unmutated.
-    pub(crate) fn count(&mut self, calls: &[Call], window: Option<&Window>, spares_failures: bool) {
+    pub(crate) fn count(&mut self, calls: &[Call], windows: &[Window], spares_failures: bool) {
         for call in calls {
-            let spares =
-                window.filter(|window| call.begun < window.to && window.from < call.ended).map(|w| w.spares);
+            let spares = windows
+                .iter()
+                .find(|window| call.begun < window.to && window.from < call.ended)
+                .map(|window| window.spares);
             self.latest = self.latest.max(call.late);
             let reason = match (&call.outcome, spares) {
                 // Nobody was there to accept it: it does not count as a call.

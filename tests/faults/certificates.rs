@@ -2,6 +2,7 @@
 //! in [`modes`].
 
 mod files;
+mod self_managed;
 
 use std::path::Path;
 
@@ -27,5 +28,5 @@ pub(crate) trait CertificateMode {
 
 /// Every mode there is; files go to `dir`. The first one is what is installed without asking for another.
 pub(crate) fn modes(dir: &Path) -> Vec<Box<dyn CertificateMode>> {
-    vec![Box::new(files::Files::new(&dir.join("files")))]
+    vec![Box::new(self_managed::SelfManaged), Box::new(files::Files::new(&dir.join("files")))]
 }

@@ -3,15 +3,14 @@
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use serde_json::json;
-
-use crate::api::{Api, JSON_PATCH, WEBHOOK};
+use crate::api::Api;
 use crate::control_plane::ControlPlane;
 use crate::replica::Deployment;
 use crate::wait;
 
 /// From a change of the webhook configuration until the API server acts on it.
 const API_SERVER_WATCH: Duration = Duration::from_millis(500);
+const BETWEEN_BLANKS: Duration = Duration::from_millis(330);
 /// How long the API server stays away.
 const AWAY: Duration = Duration::from_secs(3);
 
@@ -23,7 +22,7 @@ pub(crate) enum Fault {
     Rotations(usize),
     ApiServerRestart,
     Kill,
-    BlankedBundle,
+    BlankedBundle(usize),
 }
 
 /// A time in which something may go wrong.
@@ -39,6 +38,14 @@ pub(crate) enum Spared {
     Unaccepted,
     /// Executors whose review found no webhook, or none that could be trusted.
     Unmutated,
+}
+
+impl Window {
+    fn of(spares: Spared, happen: impl FnOnce()) -> Self {
+        let from = Instant::now();
+        happen();
+        Self { from, to: Instant::now(), spares }
+    }
 }
 
 /// What faults happen to.
@@ -57,51 +64,59 @@ impl Fault {
             Self::Rotations(times) => format!("{times} rotations"),
             Self::ApiServerRestart => "API server restart".to_owned(),
             Self::Kill => "SIGKILL of a replica".to_owned(),
-            Self::BlankedBundle => "blanked caBundle".to_owned(),
+            Self::BlankedBundle(1) => "blanked caBundle".to_owned(),
+            Self::BlankedBundle(times) => format!("{times} blanked caBundles"),
         }
     }
 
     /// Brings the fault about, and returns when it is over.
-    pub(crate) fn happen(self, stage: &mut Stage<'_>) -> Option<Window> {
-        let from = Instant::now();
-        let spares = match self {
+    pub(crate) fn happen(self, stage: &mut Stage<'_>) -> Vec<Window> {
+        match self {
             Self::Nothing => {
                 sleep(Duration::from_secs(3));
-                return None;
+                Vec::new()
             }
             Self::RollingRestart => {
                 stage.deployment.roll();
-                return None;
+                Vec::new()
             }
             Self::Rotations(times) => {
-                for _ in 0..times {
-                    stage.deployment.rotate(stage.api);
-                }
-                return None;
+                (0..times).for_each(|_| stage.deployment.rotate(stage.api));
+                Vec::new()
             }
             Self::ApiServerRestart => {
-                stage.cluster.kill_api_server();
-                sleep(AWAY);
-                stage.cluster.restart_api_server();
-                Spared::Unaccepted
+                let away = Window::of(Spared::Unaccepted, || {
+                    stage.cluster.kill_api_server();
+                    sleep(AWAY);
+                    stage.cluster.restart_api_server();
+                });
+                vec![away]
             }
             Self::Kill => {
-                stage.deployment.kill_busiest();
-                Spared::Unmutated
+                let dead = Window::of(Spared::Unmutated, || stage.deployment.kill_busiest());
+                stage.deployment.complete();
+                vec![dead]
             }
-            Self::BlankedBundle => {
-                let path = "/webhooks/0/clientConfig/caBundle";
-                stage.api.patch(WEBHOOK, JSON_PATCH, &json!([{"op": "replace", "path": path, "value": ""}]));
-                wait::until("caBundle", wait::LIMIT, || {
-                    let bundle = stage.api.runtime().block_on(stage.api.ca_bundle())?;
-                    if bundle.is_empty() { Err("it is empty".to_owned()) } else { Ok(()) }
-                });
-                sleep(API_SERVER_WATCH);
-                Spared::Unmutated
-            }
-        };
-        let window = Window { from, to: Instant::now(), spares };
-        stage.deployment.complete();
-        Some(window)
+            Self::BlankedBundle(times) => (0..times)
+                .map(|_| {
+                    let blank = Window::of(Spared::Unmutated, || {
+                        blank_ca_bundle(stage.api);
+                        sleep(API_SERVER_WATCH);
+                    });
+                    sleep(BETWEEN_BLANKS);
+                    blank
+                })
+                .collect(),
+        }
     }
+}
+
+/// Empties the caBundle as a GitOps tool does, and waits until it is back.
+fn blank_ca_bundle(api: &Api) {
+    api.set_ca_bundle("");
+    let blanked = Instant::now();
+    while api.runtime().block_on(api.ca_bundle()).unwrap().is_empty() {
+        assert!(blanked.elapsed() < wait::LIMIT, "the caBundle stays empty");
+    }
+    eprintln!("    the caBundle was empty for {} ms", blanked.elapsed().as_millis());
 }

@@ -108,6 +108,7 @@ struct Scale {
     creates: u32,
     reviews: u32,
     rotations: usize,
+    blanks: usize,
     drain_delay: Duration,
     /// From a replica's readiness to its effect on the Service.
     endpoint_lag: Duration,
@@ -217,25 +218,25 @@ fn account_of(
     let mut account = Account::new(fault.name(), certificates, calls_of, per_second);
     let during = |stage: &mut Stage<'_>| {
         sleep(scale.calm);
-        let window = fault.happen(stage);
+        let windows = fault.happen(stage);
         sleep(scale.calm);
-        window
+        windows
     };
     match asked {
         Asked::ApiServer => {
             let log = ApiServerLog::from_now(cluster.dir());
             let creates = Arc::new(Creates::new(api, &namespace));
             let load = Load::start(api.runtime(), Arc::clone(&creates), per_second);
-            let window = during(stage);
-            account.count(&load.stop(), window.as_ref(), false);
+            let windows = during(stage);
+            account.count(&load.stop(), &windows, false);
             account.found_unmutated(&creates.stored_unmutated());
             log.failed_calls().into_iter().for_each(|call| account.note(call));
         }
         Asked::Webhook => {
             let reviews = Reviews::new(api, service, install::HOST);
             let load = Load::start(api.runtime(), Arc::clone(&reviews), per_second);
-            let window = during(stage);
-            account.count(&load.stop(), window.as_ref(), true);
+            let windows = during(stage);
+            account.count(&load.stop(), &windows, true);
             account.note(format!("{} sent again, as Go's client does", reviews.sent_again()));
         }
     }
@@ -251,6 +252,7 @@ impl Faults {
             creates: self.creates.unwrap_or(creates),
             reviews: self.reviews.unwrap_or(reviews),
             rotations: if self.short { 1 } else { 3 },
+            blanks: if self.short { 3 } else { 10 },
             drain_delay: self.drain_delay.unwrap_or_else(|| seconds(10, 3)),
             endpoint_lag: seconds(2, 1),
             calm: seconds(2, 1),
@@ -261,7 +263,7 @@ impl Faults {
     fn faults(&self, scale: &Scale, certificates: &dyn CertificateMode, is_usual: bool) -> Vec<Fault> {
         let mut faults = vec![Fault::Rotations(scale.rotations)];
         if certificates.keeps_ca_bundle() {
-            faults.push(Fault::BlankedBundle);
+            faults.push(Fault::BlankedBundle(scale.blanks));
         }
         if is_usual {
             faults.splice(0..0, [Fault::RollingRestart]);

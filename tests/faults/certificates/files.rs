@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::Duration;
 
-use spark_swap::server::certificate::{Authority, Issued, Validity};
+use spark_swap::cluster::certificates::authority::{Authority, Issued, Validity};
 use time::OffsetDateTime;
 
 use super::CertificateMode;
