@@ -51,7 +51,8 @@ pub struct Settings {
 #[derive(Debug)]
 pub struct SelfManaged {
     settings: Arc<Settings>,
-    since: Timestamp,
+    /// When the Secret was read first.
+    since: Option<Timestamp>,
     secret: Watched<Secret>,
     configuration: Watched<MutatingWebhookConfiguration>,
     /// What is served.
@@ -69,7 +70,7 @@ impl SelfManaged {
         served.is_missing_because(format!("{} was not read yet", settings.secret));
         Self {
             settings: Arc::new(settings),
-            since: Timestamp::now(),
+            since: None,
             secret: Watched::default(),
             configuration: Watched::default(),
             held: None,
@@ -82,7 +83,7 @@ impl SelfManaged {
 
     /// Goes on for ever in a cluster where spark-swap is installed. In another one it returns why it is none.
     pub async fn run(mut self, client: Client) -> String {
-        let act = Act::new(client, Arc::clone(&self.settings), self.since);
+        let act = Act::new(client, Arc::clone(&self.settings));
         let mut secret = Box::pin(watch_one(act.secrets.clone(), &self.settings.secret.name));
         let mut configuration = Box::pin(watch_one(act.configurations.clone(), &self.settings.configuration));
         // One at a time, beside the watches.
@@ -101,7 +102,7 @@ impl SelfManaged {
             }
             match self.look() {
                 Look::Act if acting.is_empty() && self.pace.is_due() => {
-                    acting.spawn(act.clone().run(self.held.clone()));
+                    acting.spawn(act.clone().run(self.held.clone(), self.since));
                 }
                 Look::Act => next = self.pace.next(),
                 Look::Wait(delay) => next = later(delay),
@@ -110,7 +111,10 @@ impl SelfManaged {
     }
 
     fn saw_secret(&mut self, sighting: Sighting<Secret>) {
-        let Err(Failure { problem, is_new }) = self.secret.saw(sighting) else { return };
+        let Err(Failure { problem, is_new }) = self.secret.saw(sighting) else {
+            self.since = self.since.or_else(|| Some(Timestamp::now()));
+            return;
+        };
         self.metrics.watch_failed("secrets");
         if is_new {
             warn!(secret = %self.settings.secret, problem, "a watch failed; the last certificate stays in force");
@@ -150,6 +154,9 @@ impl SelfManaged {
         match step {
             Step::Wait { until, reason } => {
                 debug!(%until, ?reason, "waiting");
+                if self.held.is_none() {
+                    self.say_why_nothing_is_served();
+                }
                 let left = Duration::try_from(until.duration_since(Timestamp::now())).unwrap_or_default();
                 Look::Wait(jitter(left.min(LOOK_AGAIN)))
             }
@@ -158,8 +165,9 @@ impl SelfManaged {
     }
 
     fn step(&self, kept: &Kept) -> Step {
-        let held = held(self.held.as_deref(), self.since);
-        plan_rotation(Timestamp::now(), &self.settings.policy, kept, &self.published(), &held)
+        let now = Timestamp::now();
+        let held = held(self.held.as_deref(), self.since, now);
+        plan_rotation(now, &self.settings.policy, kept, &self.published(), &held)
     }
 
     fn published(&self) -> Published {
@@ -174,6 +182,14 @@ impl SelfManaged {
             warn!(secret = %self.settings.secret, problem, "something in the Secret cannot be used");
         }
         self.problems = problems;
+    }
+
+    /// Nothing is kept, and the others are given time to write back what API servers may trust.
+    fn say_why_nothing_is_served(&self) {
+        let problem = self.secret.failure.as_ref().or(self.configuration.failure.as_ref());
+        self.served.is_missing_because(problem.cloned().unwrap_or_else(|| {
+            format!("{} holds none, and another replica may hold what is trusted", self.settings.secret)
+        }));
     }
 
     /// Serves the certificate of the material, if it has one.
@@ -259,8 +275,8 @@ fn published(configuration: Option<&MutatingWebhookConfiguration>) -> Published 
         .map_or(Published::Absent, |entry| Published::of(ca_bundle(&entry.client_config)))
 }
 
-fn held(material: Option<&Material>, since: Timestamp) -> Held<'_> {
-    material.map_or(Held::Nothing { since }, Held::Material)
+fn held(material: Option<&Material>, since: Option<Timestamp>, now: Timestamp) -> Held<'_> {
+    material.map_or(Held::Nothing { since: since.unwrap_or(now) }, Held::Material)
 }
 
 fn later(delay: Duration) -> Instant {

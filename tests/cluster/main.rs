@@ -18,7 +18,9 @@ mod control_plane;
 mod dry_run;
 mod hollow_kubelet;
 mod http;
+mod installation;
 mod kubectl;
+mod load;
 mod nodes;
 mod operator;
 mod oracle;
@@ -36,6 +38,7 @@ mod webhook;
 
 // The tests, by subject.
 mod api_outage;
+mod certificates;
 mod check;
 mod class_agreement;
 mod class_selection;

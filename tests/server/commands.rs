@@ -126,12 +126,12 @@ fn manifests_prints_a_narrow_webhook_that_fails_open() {
 fn everything_is_printed_in_the_order_in_which_it_is_applied() {
     let list = manifests(&[]);
     assert_eq!((&list["apiVersion"], &list["kind"]), (&json!("v1"), &json!("List")));
-    let rbac = ["Namespace", "ServiceAccount", "ClusterRole", "ClusterRoleBinding"];
+    let rbac = ["Namespace", "ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"];
     let all = [&["CustomResourceDefinition"], &rbac[..], &["MutatingWebhookConfiguration"]].concat();
     assert_eq!(kinds(&list), all);
     assert_eq!(manifests(&["--only", "webhook,rbac,crd"]), list);
     assert_eq!(kinds(&manifests(&["--only", "rbac"])), rbac);
-    assert_eq!(kinds(&manifests(&["--only", "webhook", "--only", "crd"])), [all[0], all[5]]);
+    assert_eq!(kinds(&manifests(&["--only", "webhook", "--only", "crd"])), [all[0], all[7]]);
 }
 
 #[test]
@@ -161,9 +161,11 @@ fn the_namespace_of_the_installation_is_the_same_everywhere(
     #[case] mut service: Value,
 ) {
     let list = manifests(flags);
-    let [_, own, account, role, binding, webhook] = list["items"].as_array().unwrap().as_slice() else {
-        panic!("{list}")
-    };
+    let items = list["items"].as_array().unwrap().as_slice();
+    let [_, own, account, role, binding, own_role, own_binding, webhook] = items else { panic!("{list}") };
+    assert_eq!(own_role["metadata"]["namespace"], namespace);
+    assert_eq!(own_binding["metadata"]["namespace"], namespace);
+    assert_eq!(own_binding["subjects"], binding["subjects"]);
     assert_eq!(own["metadata"]["name"], namespace);
     assert_eq!(account["metadata"]["namespace"], namespace);
     assert_eq!(
@@ -181,16 +183,28 @@ fn the_namespace_of_the_installation_is_the_same_everywhere(
 }
 
 #[test]
-fn the_role_writes_nothing_but_the_status_of_classes() {
-    let rules = manifests(&["--only", "rbac"])["items"][2]["rules"].clone();
+fn the_roles_write_nothing_but_the_status_of_classes_the_ca_bundle_and_one_secret() {
+    let list = manifests(&["--only", "rbac"]);
+    let roles = list["items"].as_array().unwrap().iter().filter_map(|object| object["rules"].as_array());
     let writes = |rule: &&Value| {
         let mut verbs = rule["verbs"].as_array().unwrap().iter();
-        verbs.any(|verb| !["list", "watch"].contains(&verb.as_str().unwrap()))
+        verbs.any(|verb| !["get", "list", "watch"].contains(&verb.as_str().unwrap()))
     };
-    let writing: Vec<&Value> = rules.as_array().unwrap().iter().filter(writes).collect();
+    let writing: Vec<&Value> = roles.flatten().filter(writes).collect();
     assert_eq!(
         writing,
-        [&json!({"apiGroups": ["spark-swap.io"], "resources": ["swapclasses/status"], "verbs": ["patch"]})]
+        [
+            &json!({"apiGroups": ["spark-swap.io"], "resources": ["swapclasses/status"], "verbs": ["patch"]}),
+            &json!({
+                "apiGroups": ["admissionregistration.k8s.io"], "resources": ["mutatingwebhookconfigurations"],
+                "resourceNames": ["spark-swap"], "verbs": ["get", "list", "watch", "patch"],
+            }),
+            &json!({
+                "apiGroups": [""], "resources": ["secrets"], "resourceNames": ["spark-swap-tls"],
+                "verbs": ["get", "list", "watch", "patch"],
+            }),
+            &json!({"apiGroups": [""], "resources": ["secrets"], "verbs": ["create"]}),
+        ]
     );
     assert!(printed(&["--only", "rbac"]).contains("  # "), "the reasons stay beside the rules");
 }
