@@ -10,7 +10,7 @@ use crate::wait;
 
 /// From a change of the webhook configuration until the API server acts on it.
 const API_SERVER_WATCH: Duration = Duration::from_millis(500);
-const BETWEEN_BLANKS: Duration = Duration::from_millis(330);
+const BETWEEN_BLANKS: Duration = Duration::from_millis(1_730);
 /// How long the API server stays away.
 const AWAY: Duration = Duration::from_secs(3);
 

@@ -252,7 +252,7 @@ impl Faults {
             creates: self.creates.unwrap_or(creates),
             reviews: self.reviews.unwrap_or(reviews),
             rotations: if self.short { 1 } else { 3 },
-            blanks: if self.short { 3 } else { 10 },
+            blanks: if self.short { 2 } else { 5 },
             drain_delay: self.drain_delay.unwrap_or_else(|| seconds(10, 3)),
             endpoint_lag: seconds(2, 1),
             calm: seconds(2, 1),
