@@ -9,7 +9,7 @@ use crate::fault::{Spared, Window};
 use crate::load::{Call, Outcome};
 
 /// Calls that begin later than this say more about the machine than about the webhook.
-const TOO_LATE: Duration = Duration::from_millis(250);
+const TOO_LATE: Duration = Duration::from_millis(150);
 /// How many different reasons are told of a line.
 const REASONS: usize = 5;
 
