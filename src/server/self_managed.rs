@@ -7,6 +7,7 @@ mod judged;
 mod pace;
 mod watched;
 
+use std::slice;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,7 +27,7 @@ use super::metrics::{Metrics, ReloadOutcome};
 use super::published::CONFIGURATIONS;
 use super::tls::{CertificatePair, ServedCertificate};
 use crate::cluster::certificates::{
-    Change, Held, Kept, Material, Published, RotationPolicy, Step, plan_rotation,
+    Held, Kept, Material, Published, RotationPolicy, Step, adopt, plan_rotation,
 };
 use crate::cluster::one_object::{SecretName, Sighting, watch_one};
 use crate::cluster::webhook_entry::{ca_bundle, entry};
@@ -140,16 +141,18 @@ impl SelfManaged {
             self.judge();
             return Look::Wait(LOOK_AGAIN);
         }
+        let now = Timestamp::now();
         let kept = Kept::of(self.secret.seen.found());
-        let step = self.step(&kept);
-        if let Step::Keep(Change::Restore) = step {
-            debug!("the Secret lost what is served");
-        } else if let Kept::Usable(material) = kept {
-            self.tell_problems(material.problems.clone());
-            self.serve(*material);
-        } else if let Kept::Unusable(problem) = kept {
-            self.tell_problems(vec![problem]);
+        match &kept {
+            Kept::Absent => {}
+            Kept::Unusable(problem) => self.tell_problems(slice::from_ref(problem)),
+            Kept::Usable(material) => self.tell_problems(&material.problems),
         }
+        let (policy, published) = (&self.settings.policy, self.published());
+        if let Some(material) = adopt(now, policy, &kept, &published, &self.holding(now)) {
+            self.serve(material.clone());
+        }
+        let step = plan_rotation(now, &self.settings.policy, &kept, &published, &self.holding(now));
         self.judge();
         match step {
             Step::Wait { until, reason } => {
@@ -164,10 +167,8 @@ impl SelfManaged {
         }
     }
 
-    fn step(&self, kept: &Kept) -> Step {
-        let now = Timestamp::now();
-        let held = held(self.held.as_deref(), self.since, now);
-        plan_rotation(now, &self.settings.policy, kept, &self.published(), &held)
+    fn holding(&self, now: Timestamp) -> Held<'_> {
+        held(self.held.as_deref(), self.since, now)
     }
 
     fn published(&self) -> Published {
@@ -177,11 +178,11 @@ impl SelfManaged {
         }
     }
 
-    fn tell_problems(&mut self, problems: Vec<String>) {
+    fn tell_problems(&mut self, problems: &[String]) {
         for problem in problems.iter().filter(|problem| !self.problems.contains(problem)) {
             warn!(secret = %self.settings.secret, problem, "something in the Secret cannot be used");
         }
-        self.problems = problems;
+        self.problems = problems.to_vec();
     }
 
     /// Nothing is kept, and the others are given time to write back what API servers may trust.
@@ -230,11 +231,10 @@ impl SelfManaged {
         }
         match done.outcome {
             Outcome::Nothing => self.pace.acted(),
-            Outcome::Kept(change, material) => {
+            Outcome::Kept(change) => {
                 info!(secret = %self.settings.secret, "certificates: {change}");
                 self.metrics.certificates.rotated(act::word(Some(change)));
                 self.pace.acted();
-                self.serve(*material);
             }
             Outcome::Published => {
                 info!(configuration = self.settings.configuration, "certificates: publish the authorities");
@@ -276,7 +276,7 @@ fn published(configuration: Option<&MutatingWebhookConfiguration>) -> Published 
 }
 
 fn held(material: Option<&Material>, since: Option<Timestamp>, now: Timestamp) -> Held<'_> {
-    material.map_or(Held::Nothing { since: since.unwrap_or(now) }, Held::Material)
+    material.map_or_else(|| Held::Nothing { since: since.unwrap_or(now) }, Held::Material)
 }
 
 fn later(delay: Duration) -> Instant {

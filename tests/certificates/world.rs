@@ -142,6 +142,15 @@ impl World {
         self.check();
     }
 
+    /// Lets time pass until nobody writes anything for a while.
+    pub(crate) fn settle(&mut self) {
+        let mut writes = (0, 0);
+        while writes != (self.secrets.len(), self.entries.len()) {
+            writes = (self.secrets.len(), self.entries.len());
+            self.run_until(self.now + days(1));
+        }
+    }
+
     // What an admin, GitOps and fate do.
 
     /// Somebody else writes the caBundle.
@@ -215,6 +224,12 @@ impl World {
             && entry.is_some()
             && self.material().is_some()
             && held.as_ref() == self.material()
+    }
+
+    /// The bundle is what it should be.
+    pub(crate) fn is_published(&self) -> bool {
+        let ours = self.material().map(Material::bundle);
+        matches!((self.published(), ours), (Published::Found(found), Some(ours)) if found.trusts_the_same_as(&ours))
     }
 
     /// Every replica serves the same and every API server trusts exactly that.
@@ -385,7 +400,8 @@ impl World {
             Write::Secret { version, change, material } => {
                 *self.counted.changes.entry(name(change)).or_default() += 1;
                 self.patch_secret(&material.merge_patch(&version.to_string()));
-                assert_eq!(self.material(), Some(&*material), "what is written is read back");
+                let read = self.material().unwrap();
+                assert_eq!((read.data(), read.annotations()), (material.data(), material.annotations()));
                 self.replicas[replica].secret = Some(self.secrets.len() - 1);
             }
             Write::Entry { bundle, .. } => {

@@ -247,7 +247,7 @@ impl Situation<'_> {
         if let Some(end) = end_of_previous(kept) {
             at(end);
         }
-        match &kept.next {
+        match self.next(kept) {
             None => at(self.authority_due(&kept.current.certificate)),
             Some(next) => {
                 at(next.certificate.not_after());

@@ -46,8 +46,8 @@ pub(super) struct Done {
 pub(super) enum Outcome {
     /// Nothing was to be done any more.
     Nothing,
-    /// The Secret was changed to this.
-    Kept(Change, Box<Material>),
+    /// The Secret was changed.
+    Kept(Change),
     /// The caBundle was written.
     Published,
     /// Somebody else wrote meanwhile.
@@ -107,16 +107,16 @@ impl Act {
                 });
                 let made = made.await.map_err(|panic| format!("a bug: {panic}"))?;
                 let material = made.map_err(|error| error.to_string())?;
-                Ok(self.keep(change, material, secret).await)
+                Ok(self.keep(change, &material, secret).await)
             }
         }
     }
 
-    async fn keep(&self, change: Change, material: Material, secret: Option<Secret>) -> Done {
+    async fn keep(&self, change: Change, material: &Material, secret: Option<Secret>) -> Done {
         let is_new = secret.is_none();
-        match self.write(&material, secret).await {
+        match self.write(material, secret).await {
             Ok(written) => Done {
-                outcome: Outcome::Kept(change, Box::new(material)),
+                outcome: Outcome::Kept(change),
                 secret: Some(Watched::read(Some(Box::new(written)))),
                 configuration: None,
             },
