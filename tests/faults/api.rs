@@ -20,8 +20,8 @@ pub(crate) const WEBHOOK: &str =
     "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/spark-swap";
 
 const TIMEOUT: Duration = Duration::from_secs(30);
-/// Many more than are in use at a time.
-const CONNECTIONS: usize = 100;
+/// As many as a handful of drivers have. Without a bound an API server that starts again drowns in handshakes.
+const CONNECTIONS: usize = 20;
 
 /// How a patch is to be read.
 pub(crate) const JSON_PATCH: &str = "application/json-patch+json";
@@ -40,7 +40,7 @@ impl Api {
     pub(crate) fn new(cluster: &ControlPlane, runtime: &Handle) -> Self {
         let host = cluster.server().trim_start_matches("https://").to_owned();
         let ca = fs::read(cluster.ca()).unwrap();
-        let pool = Pool::new(host.parse().unwrap(), "127.0.0.1", &ca, CONNECTIONS);
+        let pool = Pool::new(host.parse().unwrap(), "127.0.0.1", &ca, CONNECTIONS).bounded(CONNECTIONS);
         Self { runtime: runtime.clone(), pool: Arc::new(pool), host, token: cluster.token().to_owned() }
     }
 

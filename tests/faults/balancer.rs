@@ -15,9 +15,11 @@ use tokio::time::{sleep, timeout};
 
 use crate::wait;
 
-/// How often a replica is asked whether it is ready, and how long it has to answer.
+/// How often a replica is asked whether it is ready: more often than a kubelet asks.
 const PROBE_INTERVAL: Duration = Duration::from_millis(250);
-const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long it has to answer, and how many probes in a row have to fail: as installed.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
+const FAILURE_THRESHOLD: u32 = 2;
 
 pub(crate) struct Balancer {
     runtime: Handle,
@@ -127,9 +129,18 @@ async fn forward(mut client: TcpStream, endpoint: Arc<Endpoint>) {
 
 /// Asks for readiness until the replica is gone, and acts on each change after the lag.
 async fn follow(endpoint: Arc<Endpoint>, endpoints: Arc<Mutex<Vec<Arc<Endpoint>>>>, lag: Duration) {
-    let mut was_ready = false;
+    let (mut was_ready, mut failures) = (false, 0);
     while was_ready || !endpoint.is_gone.load(Ordering::Acquire) {
-        let is_ready = timeout(PROBE_TIMEOUT, is_ready(endpoint.admin)).await.unwrap_or(false);
+        let is_ready = match timeout(PROBE_TIMEOUT, is_ready(endpoint.admin)).await {
+            Ok(true) => {
+                failures = 0;
+                true
+            }
+            Ok(false) | Err(_) => {
+                failures += 1;
+                was_ready && failures < FAILURE_THRESHOLD
+            }
+        };
         if is_ready != was_ready {
             was_ready = is_ready;
             let endpoint = Arc::clone(&endpoint);

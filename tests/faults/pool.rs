@@ -16,6 +16,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
 use tokio_rustls::TlsConnector;
 
 /// As Go's transport has them.
@@ -28,6 +29,8 @@ pub(crate) struct Pool {
     name: ServerName<'static>,
     connector: TlsConnector,
     most_idle: usize,
+    /// Calls that may be under way at a time; further ones wait.
+    slots: Semaphore,
     idle: Mutex<Vec<Idle>>,
     sent_again: AtomicU64,
 }
@@ -38,7 +41,7 @@ struct Idle {
 }
 
 impl Pool {
-    /// Connections to `address` whose certificate is for `name` and by one of the authorities in `ca` (PEM).
+    /// Any number of connections to `address` whose certificate is for `name` and by one of the authorities in `ca` (PEM).
     pub(crate) fn new(address: SocketAddr, name: &str, ca: &[u8], most_idle: usize) -> Self {
         let mut roots = RootCertStore::empty();
         for certificate in CertificateDer::pem_slice_iter(ca) {
@@ -57,14 +60,21 @@ impl Pool {
             name: ServerName::try_from(name.to_owned()).unwrap(),
             connector: TlsConnector::from(Arc::new(config)),
             most_idle,
+            slots: Semaphore::new(Semaphore::MAX_PERMITS),
             idle: Mutex::default(),
             sent_again: AtomicU64::new(0),
         }
     }
 
+    /// The same with so many connections at most.
+    pub(crate) fn bounded(self, connections: usize) -> Self {
+        Self { slots: Semaphore::new(connections), ..self }
+    }
+
     /// Sends a request and reads its answer. A POST is sent again where Go does so: when a connection that was used before
     /// turned out to be closed and nothing was written into it.
     pub(crate) async fn call(&self, mut request: Request<Full<Bytes>>) -> Result<Response<Bytes>, String> {
+        let _slot = self.slots.acquire().await.unwrap();
         loop {
             let (mut connection, is_reused) = match self.take_idle() {
                 Some(connection) => (connection, true),
