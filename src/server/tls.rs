@@ -89,8 +89,13 @@ impl ServedCertificate {
         self.pair.store(Some(Arc::new(pair)));
     }
 
-    /// What the API server trusts, as far as it is known now.
+    /// What the API server trusts, as far as it is known now. Where it trusts nobody any more, somebody emptied the
+    /// caBundle, and it will be filled again with what was in it: meanwhile every replica is as useless as every other,
+    /// so that none leaves the Service, into which all would come back only seconds after the caBundle.
     pub fn judge_by(&self, trust: Trust) {
+        if matches!(trust, Trust::Nobody(_)) && matches!(**self.trust.load(), Trust::In(..)) {
+            return;
+        }
         self.trust.store(Arc::new(trust));
     }
 
