@@ -2,11 +2,12 @@
 //! Events from it. Whatever the API server does, a review waits for nothing, and a note that finds no room is dropped.
 
 use std::collections::HashSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::{self, Receiver, Sender};
-use tracing::{debug, warn};
+use tracing::{debug, error, warn};
 
 use super::metrics::{EventOutcome, Metrics};
 use crate::admission::event_note::EventNote;
@@ -40,7 +41,8 @@ pub fn queue(metrics: Arc<Metrics>) -> (EventQueue, Receiver<EventNote>) {
 }
 
 impl EventQueue {
-    /// Queues the note of this key, unless that was done before. `note` is called only for what is queued.
+    /// Queues the note of this key, unless that was done before. `note` is called only for what is queued; a bug in it
+    /// costs the note and not the answer, which was made before.
     pub fn tell(&self, key: u64, note: impl FnOnce() -> Option<EventNote>) {
         let place = {
             let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
@@ -57,11 +59,14 @@ impl EventQueue {
             }
         };
         match place {
-            Some(place) => {
-                if let Some(note) = note() {
-                    place.send(note);
+            Some(place) => match catch_unwind(AssertUnwindSafe(note)) {
+                Ok(Some(note)) => place.send(note),
+                Ok(None) => {}
+                Err(_) => {
+                    self.metrics.panics.inc();
+                    error!("an Event panicked, which is a bug in spark-swap: please report it");
                 }
-            }
+            },
             None => self.metrics.event(EventOutcome::Dropped),
         }
     }
@@ -166,6 +171,22 @@ mod tests {
         assert_eq!(allowed(&mut pace, Duration::from_millis(99)), 0);
         assert_eq!(allowed(&mut pace, Duration::from_secs(1)), 10);
         assert_eq!(allowed(&mut pace, Duration::from_hours(1)), 50, "credit does not pile up");
+    }
+
+    #[test]
+    fn a_note_that_panics_is_counted_and_harms_nobody_else() {
+        let metrics = Arc::new(Metrics::new());
+        let (queue, mut notes) = queue(Arc::clone(&metrics));
+        queue.tell(1, || panic!("a bug"));
+        assert_eq!(metrics.panics.get(), 1);
+        queue.tell(1, || panic!("once for each application and reason"));
+        assert_eq!(metrics.panics.get(), 1);
+        let mut is_made = false;
+        queue.tell(2, || {
+            is_made = true;
+            None
+        });
+        assert!(is_made && notes.try_recv().is_err());
     }
 
     #[test]
