@@ -6,12 +6,13 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use axum::Router;
-use axum::extract::{ConnectInfo, DefaultBodyLimit, State as Shared};
+use axum::extract::{ConnectInfo, DefaultBodyLimit, FromRequest, Request, State as Shared};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum_server::Handle;
 use hyper_util::rt::TokioTimer;
+use tokio::time::timeout;
 
 use super::limits::{ConnectionCounts, LimitedAcceptor};
 use super::metrics::{CONTENT_TYPE, Metrics};
@@ -27,6 +28,8 @@ const IDLE_TIMEOUT: Duration = Duration::from_mins(2);
 /// Log levels are a few words.
 const MAX_BODY: usize = 4 << 10;
 const FIRST_REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
+/// From the end of the headers to the end of the body.
+const BODY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What the admin port shows.
 #[derive(Clone, Debug)]
@@ -98,15 +101,21 @@ async fn log_level(Shared(admin): Shared<Admin>) -> String {
     format!("{}\n", admin.log_level.current())
 }
 
-/// Debug logs of a busy server are a load and tell names: who may ask for them can already run something beside it.
+/// Debug logs of a busy server are a load and tell names: who may ask for them can already run something beside it. For
+/// a body nobody waits long, and for one from afar not at all: whoever never sends it would keep a place from probes.
 async fn change_log_level(
     Shared(admin): Shared<Admin>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
-    body: String,
+    request: Request,
 ) -> Response {
     if !peer.ip().to_canonical().is_loopback() {
         return (StatusCode::FORBIDDEN, NOT_FROM_AFAR).into_response();
     }
+    let body = match timeout(BODY_TIMEOUT, String::from_request(request, &())).await {
+        Ok(Ok(body)) => body,
+        Ok(Err(rejection)) => return rejection.into_response(),
+        Err(_) => return StatusCode::REQUEST_TIMEOUT.into_response(),
+    };
     let levels: LogLevels = match body.trim().parse() {
         Ok(levels) => levels,
         Err(problem) => return (StatusCode::BAD_REQUEST, format!("{problem}\n")).into_response(),

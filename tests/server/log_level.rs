@@ -64,21 +64,42 @@ async fn levels_are_changed_from_this_machine_only(
     #[case] says: &str,
 ) {
     let (log_level, _filter) = LogLevel::new("info".parse().unwrap());
+    let answer = admin(&log_level).router().call(put_from(peer, Body::from("debug"))).await.unwrap();
+    assert_eq!(answer.status(), status);
+    let text = to_bytes(answer.into_body(), 1 << 20).await.unwrap();
+    assert!(String::from_utf8_lossy(&text).contains(says));
+    assert_eq!(log_level.current() == "debug", status == 200);
+}
+
+#[rstest]
+#[case::another_machine(Ipv4Addr::new(192, 0, 2, 7).into(), 403)]
+#[case::this_machine(Ipv4Addr::LOCALHOST.into(), 408)]
+#[tokio::test(start_paused = true)]
+async fn nobody_keeps_a_place_by_never_sending_the_levels(
+    #[case] peer: std::net::IpAddr,
+    #[case] status: u16,
+) {
+    let (log_level, _filter) = LogLevel::new("info".parse().unwrap());
+    let never = Body::from_stream(futures_util::stream::pending::<Result<Vec<u8>, std::io::Error>>());
+    let answer = admin(&log_level).router().call(put_from(peer, never)).await.unwrap();
+    assert_eq!(answer.status(), status);
+}
+
+fn put_from(peer: std::net::IpAddr, body: Body) -> Request<Body> {
+    let mut request = Request::put("/log-level").body(body).unwrap();
+    request.extensions_mut().insert(ConnectInfo(SocketAddr::from((peer, 40_000))));
+    request
+}
+
+fn admin(log_level: &LogLevel) -> Admin {
     let (metrics, certificate) = (Arc::new(Metrics::new()), Arc::new(ServedCertificate::default()));
     let nowhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 1));
     let (own, counts) = (Arc::clone(&certificate), Arc::clone(&metrics));
-    let admin = Admin {
+    Admin {
         metrics,
         readiness: Arc::new(Readiness::default()),
         certificate,
         self_call: Arc::new(SelfCall::new(nowhere, own, None, counts, Limits::default())),
         log_level: log_level.clone(),
-    };
-    let mut request = Request::put("/log-level").body(Body::from("debug")).unwrap();
-    request.extensions_mut().insert(ConnectInfo(SocketAddr::from((peer, 40_000))));
-    let answer = admin.router().call(request).await.unwrap();
-    assert_eq!(answer.status(), status);
-    let text = to_bytes(answer.into_body(), 1 << 20).await.unwrap();
-    assert!(String::from_utf8_lossy(&text).contains(says));
-    assert_eq!(log_level.current() == "debug", status == 200);
+    }
 }
