@@ -1,6 +1,7 @@
 //! Certificate and key from a Secret that somebody else fills and renews, such as cert-manager. It is never written.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
 use futures_util::StreamExt;
@@ -15,7 +16,6 @@ use super::tls::{CertificatePair, ServedCertificate};
 use crate::cluster::one_object::{SecretName, Sighting, watch_one};
 
 /// What is served from a Secret.
-#[derive(Debug)]
 pub struct CertificateSecret {
     secret: SecretName,
     /// What was read last, good or not: a Secret changes in other ways, too.
@@ -24,6 +24,13 @@ pub struct CertificateSecret {
     failure: Option<String>,
     served: Arc<ServedCertificate>,
     metrics: Arc<Metrics>,
+}
+
+/// What was read holds a key.
+impl fmt::Debug for CertificateSecret {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("CertificateSecret").field("secret", &self.secret).finish_non_exhaustive()
+    }
 }
 
 impl CertificateSecret {

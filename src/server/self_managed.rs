@@ -7,6 +7,7 @@ mod judged;
 mod pace;
 mod watched;
 
+use std::fmt;
 use std::slice;
 use std::sync::Arc;
 use std::time::Duration;
@@ -49,7 +50,6 @@ pub struct Settings {
 }
 
 /// Keeps the certificate of one replica.
-#[derive(Debug)]
 pub struct SelfManaged {
     settings: Arc<Settings>,
     /// When the Secret was read first.
@@ -103,6 +103,8 @@ impl SelfManaged {
             }
             match self.look() {
                 Look::Act if acting.is_empty() && self.pace.is_due() => {
+                    self.secret.is_about_to_be_read();
+                    self.configuration.is_about_to_be_read();
                     acting.spawn(act.clone().run(self.held.clone(), self.since));
                 }
                 Look::Act => next = self.pace.next(),
@@ -224,10 +226,10 @@ impl SelfManaged {
     fn take(&mut self, done: Result<Done, JoinError>) -> Result<(), NothingInstalled> {
         let done = done.unwrap_or_else(|panic| Done::failed(format!("a bug: {panic}")));
         if let Some(configuration) = done.configuration {
-            self.configuration = configuration;
+            self.configuration.was_read(configuration);
         }
         if let Some(secret) = done.secret {
-            self.secret = secret;
+            self.secret.was_read(secret);
         }
         match done.outcome {
             Outcome::Nothing => self.pace.acted(),
@@ -254,6 +256,13 @@ impl SelfManaged {
             }
         }
         Ok(())
+    }
+}
+
+/// The Secret's own would show keys.
+impl fmt::Debug for SelfManaged {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("SelfManaged").field("settings", &self.settings).finish_non_exhaustive()
     }
 }
 

@@ -3,16 +3,16 @@
 use crate::cluster::one_object::Sighting;
 
 /// An object, and how its watch is doing.
-#[derive(Debug)]
 pub(super) struct Watched<K> {
     /// As it was seen last.
     pub(super) seen: Seen<K>,
     /// Why its watch failed; `None` while it works, and when the object was read since.
     pub(super) failure: Option<String>,
+    /// The watch told of the object since [`Self::is_about_to_be_read`].
+    is_told: bool,
 }
 
 /// What was seen of an object.
-#[derive(Debug)]
 pub(super) enum Seen<K> {
     /// Nobody looked yet.
     NotYet,
@@ -35,7 +35,7 @@ impl<K> Watched<K> {
     pub(super) fn saw(&mut self, sighting: Sighting<K>) -> Result<(), Failure> {
         match sighting {
             Sighting::Is(object) => {
-                *self = Self::read(object);
+                *self = Self { is_told: true, ..Self::read(object) };
                 Ok(())
             }
             Sighting::Failed(problem) => {
@@ -48,13 +48,26 @@ impl<K> Watched<K> {
 
     /// It was read just now.
     pub(super) fn read(object: Option<Box<K>>) -> Self {
-        Self { seen: object.map_or(Seen::Absent, Seen::Found), failure: None }
+        Self { seen: object.map_or(Seen::Absent, Seen::Found), failure: None, is_told: false }
+    }
+
+    /// A step begins, which will read the object or write it.
+    pub(super) fn is_about_to_be_read(&mut self) {
+        self.is_told = false;
+    }
+
+    /// Takes in the object as a step read or wrote it, unless the watch told of it meanwhile: that may be newer, and is
+    /// not told again. What is older than the step is followed by what the step saw.
+    pub(super) fn was_read(&mut self, read: Self) {
+        if !self.is_told {
+            *self = read;
+        }
     }
 }
 
 impl<K> Default for Watched<K> {
     fn default() -> Self {
-        Self { seen: Seen::NotYet, failure: None }
+        Self { seen: Seen::NotYet, failure: None, is_told: false }
     }
 }
 
@@ -65,5 +78,36 @@ impl<K> Seen<K> {
             Self::Found(object) => Some(object),
             Self::NotYet | Self::Absent => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_watch_tells_while_a_step_is_taken_is_not_lost() {
+        let is = |object| Sighting::Is(Some(Box::new(object)));
+        let read = |object| Watched::read(Some(Box::new(object)));
+        let mut watched = Watched::default();
+        watched.saw(is("filled")).unwrap();
+
+        watched.is_about_to_be_read();
+        watched.was_read(read("written"));
+        assert_eq!(watched.seen.found(), Some(&"written"));
+
+        watched.is_about_to_be_read();
+        watched.saw(is("blanked")).unwrap();
+        watched.was_read(read("written"));
+        assert_eq!(
+            watched.seen.found(),
+            Some(&"blanked"),
+            "it would stay so until somebody changed it again"
+        );
+
+        watched.is_about_to_be_read();
+        watched.saw(Sighting::Failed("broken off".to_owned())).unwrap_err();
+        watched.was_read(read("read since"));
+        assert_eq!((watched.seen.found(), &watched.failure), (Some(&"read since"), &None));
     }
 }
