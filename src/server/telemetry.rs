@@ -20,8 +20,9 @@ pub enum LogFormat {
     Json,
 }
 
-/// What the API client says of failed requests and watches we say ourselves, once for each outage.
-const SAID_BY_US: [&str; 2] = ["kube_client::client::builder", "kube_runtime::watcher"];
+/// What the API client says of failed requests and watches we say ourselves, once for each outage. An answer that it
+/// cannot read it logs whole, and answers may hold keys.
+const SAID_BY_US: [&str; 2] = ["kube_client::client", "kube_runtime::watcher"];
 
 /// What is logged: a level, or `MODULE=LEVEL`, separated by commas.
 #[derive(Clone, Debug)]
