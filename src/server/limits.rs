@@ -10,6 +10,8 @@ use std::time::Duration;
 use axum_server::accept::{Accept, TcpConfigAcceptor, TcpKeepaliveConfig, TcpSocketConfig};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
+#[cfg(target_os = "linux")]
+use rustix::net::sockopt::set_tcp_user_timeout;
 use tokio::net::TcpStream;
 use tower_service::Service;
 
@@ -52,6 +54,11 @@ impl Default for Limits {
         }
     }
 }
+
+/// Who takes none of an answer for this long is gone, or wants to keep a place that nobody else gets: as long as an answer
+/// is not taken, its request is not done, and no other timeout counts.
+#[cfg(target_os = "linux")]
+const STALLED: Duration = Duration::from_secs(30);
 
 /// How many connections may be open for a moment: those that had to make room need time to go.
 pub fn most_open(max_connections: usize) -> usize {
@@ -110,13 +117,23 @@ impl<S> Accept<TcpStream, S> for LimitedAcceptor {
             return ready(Err(io::Error::new(io::ErrorKind::QuotaExceeded, "too many connections")));
         };
         let slot = Arc::new(slot);
-        ready(
-            self.tcp
-                .accept(stream, service)
-                .into_inner()
-                .map(|(stream, service)| (Stream::new(stream, Arc::clone(&slot)), Held { service, slot })),
-        )
+        ready(self.tcp.accept(stream, service).into_inner().and_then(|(stream, service)| {
+            give_up_when_stalled(&stream)?;
+            Ok((Stream::new(stream, Arc::clone(&slot)), Held { service, slot }))
+        }))
     }
+}
+
+/// The kernel closes the connection when the client takes nothing for too long, alive or not.
+#[cfg(target_os = "linux")]
+fn give_up_when_stalled(stream: &TcpStream) -> io::Result<()> {
+    let milliseconds = u32::try_from(STALLED.as_millis()).unwrap_or(u32::MAX);
+    Ok(set_tcp_user_timeout(stream, milliseconds)?)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn give_up_when_stalled(_: &TcpStream) -> io::Result<()> {
+    Ok(())
 }
 
 /// The service of one connection; it holds the connection's slot.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use axum_server::accept::Accept;
+use rustix::net::sockopt::tcp_user_timeout;
 use spark_swap::server::limits::{ConnectionCounts, LimitedAcceptor, Limits};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, pause};
@@ -251,11 +252,12 @@ async fn connections_to_the_admin_port_are_limited_too() {
 }
 
 #[tokio::test]
-async fn connections_have_no_nagle_delay_and_keepalive() {
+async fn connections_have_no_nagle_delay_and_end_when_their_client_takes_nothing() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let _client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
     let (stream, _) = listener.accept().await.unwrap();
     let acceptor = LimitedAcceptor::new(1, ConnectionCounts::default());
     let (stream, _held) = acceptor.accept(stream, ()).await.unwrap();
     assert!(stream.tcp().nodelay().unwrap());
+    assert_eq!(tcp_user_timeout(stream.tcp()).unwrap(), 30_000);
 }
