@@ -37,8 +37,9 @@ use process::{address, count_signals, listen, runtime};
 /// Run the webhook.
 ///
 /// With no cluster and no flags it serves with a certificate of its own making, the built-in class safety-net and no
-/// known nodes, so it runs anywhere. Every flag can be given as the environment variable named beside it; the flag wins.
-/// Flags that may be repeated take values separated by commas, too. Durations are written as 10s, 2m, 500ms or 1m30s.
+/// known nodes, so it runs anywhere. In a cluster its replicas share an authority and a certificate that they rotate
+/// themselves, and keep the caBundle of the webhook configuration up to date. Every flag can be given as the environment variable named beside it; the flag wins.
+/// Flags that may be repeated take values separated by commas, too. Durations are written as 10s, 2m, 500ms, 1m30s or 60d.
 #[derive(Args, Debug)]
 #[command(after_long_help = MANUAL)]
 pub struct Serve {
@@ -114,7 +115,11 @@ pub struct Serve {
 }
 
 const MANUAL: &str = "\
-Logs go to stderr, with a line for every review at debug; never a pod, never an environment value. The self-made certificate's authority goes to stdout. Metrics are OpenMetrics text.
+Logs go to stderr, with a line for every review at debug; never a pod, never an environment value. The authority of a certificate in memory goes to stdout. Metrics are OpenMetrics text.
+
+Ready is who gets through to itself: /readyz makes a TLS handshake with the webhook's port and judges the certificate as
+the API server will, by the caBundle of the webhook configuration. In the source self 'kubectl annotate secret
+spark-swap-tls spark-swap.io/rotate=ca' (or =leaf) asks for a rotation now.
 
 SIGTERM or SIGINT: /readyz answers 503 at once; serving goes on with 'Connection: close' for --drain-delay; then open
 requests are finished, for at most --drain-timeout. A second signal aborts.
@@ -122,6 +127,7 @@ requests are finished, for at most --drain-timeout. A second signal aborts.
 Examples:
   spark-swap serve --write-ca ca.crt
   curl --cacert ca.crt --data-binary @review.json https://localhost:8443/mutate
+  spark-swap serve --tls-source secret --tls-secret tools/swap-tls --webhook-configuration spark-swap
   spark-swap serve --tls-cert certs/tls.crt --tls-key certs/tls.key --state state/ --log-format json
   SPARK_SWAP_LISTEN=127.0.0.1:0 spark-swap serve --state nodes.yaml --state classes.yaml
 

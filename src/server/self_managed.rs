@@ -7,6 +7,7 @@ mod judged;
 mod pace;
 mod watched;
 
+use std::slice;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,7 +27,7 @@ use super::metrics::{Metrics, ReloadOutcome};
 use super::published::CONFIGURATIONS;
 use super::tls::{CertificatePair, ServedCertificate};
 use crate::cluster::certificates::{
-    Change, Held, Kept, Material, Published, RotationPolicy, Step, plan_rotation,
+    Held, Kept, Material, Published, RotationPolicy, Step, adopt, plan_rotation,
 };
 use crate::cluster::one_object::{SecretName, Sighting, watch_one};
 use crate::cluster::webhook_entry::{ca_bundle, entry};
@@ -51,7 +52,8 @@ pub struct Settings {
 #[derive(Debug)]
 pub struct SelfManaged {
     settings: Arc<Settings>,
-    since: Timestamp,
+    /// When the Secret was read first.
+    since: Option<Timestamp>,
     secret: Watched<Secret>,
     configuration: Watched<MutatingWebhookConfiguration>,
     /// What is served.
@@ -69,7 +71,7 @@ impl SelfManaged {
         served.is_missing_because(format!("{} was not read yet", settings.secret));
         Self {
             settings: Arc::new(settings),
-            since: Timestamp::now(),
+            since: None,
             secret: Watched::default(),
             configuration: Watched::default(),
             held: None,
@@ -82,7 +84,7 @@ impl SelfManaged {
 
     /// Goes on for ever in a cluster where spark-swap is installed. In another one it returns why it is none.
     pub async fn run(mut self, client: Client) -> String {
-        let act = Act::new(client, Arc::clone(&self.settings), self.since);
+        let act = Act::new(client, Arc::clone(&self.settings));
         let mut secret = Box::pin(watch_one(act.secrets.clone(), &self.settings.secret.name));
         let mut configuration = Box::pin(watch_one(act.configurations.clone(), &self.settings.configuration));
         // One at a time, beside the watches.
@@ -101,7 +103,7 @@ impl SelfManaged {
             }
             match self.look() {
                 Look::Act if acting.is_empty() && self.pace.is_due() => {
-                    acting.spawn(act.clone().run(self.held.clone()));
+                    acting.spawn(act.clone().run(self.held.clone(), self.since));
                 }
                 Look::Act => next = self.pace.next(),
                 Look::Wait(delay) => next = later(delay),
@@ -110,7 +112,10 @@ impl SelfManaged {
     }
 
     fn saw_secret(&mut self, sighting: Sighting<Secret>) {
-        let Err(Failure { problem, is_new }) = self.secret.saw(sighting) else { return };
+        let Err(Failure { problem, is_new }) = self.secret.saw(sighting) else {
+            self.since = self.since.or_else(|| Some(Timestamp::now()));
+            return;
+        };
         self.metrics.watch_failed("secrets");
         if is_new {
             warn!(secret = %self.settings.secret, problem, "a watch failed; the last certificate stays in force");
@@ -136,20 +141,25 @@ impl SelfManaged {
             self.judge();
             return Look::Wait(LOOK_AGAIN);
         }
+        let now = Timestamp::now();
         let kept = Kept::of(self.secret.seen.found());
-        let step = self.step(&kept);
-        if let Step::Keep(Change::Restore) = step {
-            debug!("the Secret lost what is served");
-        } else if let Kept::Usable(material) = kept {
-            self.tell_problems(material.problems.clone());
-            self.serve(*material);
-        } else if let Kept::Unusable(problem) = kept {
-            self.tell_problems(vec![problem]);
+        match &kept {
+            Kept::Absent => {}
+            Kept::Unusable(problem) => self.tell_problems(slice::from_ref(problem)),
+            Kept::Usable(material) => self.tell_problems(&material.problems),
         }
+        let (policy, published) = (&self.settings.policy, self.published());
+        if let Some(material) = adopt(now, policy, &kept, &published, &self.holding(now)) {
+            self.serve(material.clone());
+        }
+        let step = plan_rotation(now, &self.settings.policy, &kept, &published, &self.holding(now));
         self.judge();
         match step {
             Step::Wait { until, reason } => {
                 debug!(%until, ?reason, "waiting");
+                if self.held.is_none() {
+                    self.say_why_nothing_is_served();
+                }
                 let left = Duration::try_from(until.duration_since(Timestamp::now())).unwrap_or_default();
                 Look::Wait(jitter(left.min(LOOK_AGAIN)))
             }
@@ -157,9 +167,8 @@ impl SelfManaged {
         }
     }
 
-    fn step(&self, kept: &Kept) -> Step {
-        let held = held(self.held.as_deref(), self.since);
-        plan_rotation(Timestamp::now(), &self.settings.policy, kept, &self.published(), &held)
+    fn holding(&self, now: Timestamp) -> Held<'_> {
+        held(self.held.as_deref(), self.since, now)
     }
 
     fn published(&self) -> Published {
@@ -169,11 +178,19 @@ impl SelfManaged {
         }
     }
 
-    fn tell_problems(&mut self, problems: Vec<String>) {
+    fn tell_problems(&mut self, problems: &[String]) {
         for problem in problems.iter().filter(|problem| !self.problems.contains(problem)) {
             warn!(secret = %self.settings.secret, problem, "something in the Secret cannot be used");
         }
-        self.problems = problems;
+        self.problems = problems.to_vec();
+    }
+
+    /// Nothing is kept, and the others are given time to write back what API servers may trust.
+    fn say_why_nothing_is_served(&self) {
+        let problem = self.secret.failure.as_ref().or(self.configuration.failure.as_ref());
+        self.served.is_missing_because(problem.cloned().unwrap_or_else(|| {
+            format!("{} holds none, and another replica may hold what is trusted", self.settings.secret)
+        }));
     }
 
     /// Serves the certificate of the material, if it has one.
@@ -214,11 +231,10 @@ impl SelfManaged {
         }
         match done.outcome {
             Outcome::Nothing => self.pace.acted(),
-            Outcome::Kept(change, material) => {
+            Outcome::Kept(change) => {
                 info!(secret = %self.settings.secret, "certificates: {change}");
                 self.metrics.certificates.rotated(act::word(Some(change)));
                 self.pace.acted();
-                self.serve(*material);
             }
             Outcome::Published => {
                 info!(configuration = self.settings.configuration, "certificates: publish the authorities");
@@ -259,8 +275,8 @@ fn published(configuration: Option<&MutatingWebhookConfiguration>) -> Published 
         .map_or(Published::Absent, |entry| Published::of(ca_bundle(&entry.client_config)))
 }
 
-fn held(material: Option<&Material>, since: Timestamp) -> Held<'_> {
-    material.map_or(Held::Nothing { since }, Held::Material)
+fn held(material: Option<&Material>, since: Option<Timestamp>, now: Timestamp) -> Held<'_> {
+    material.map_or_else(|| Held::Nothing { since: since.unwrap_or(now) }, Held::Material)
 }
 
 fn later(delay: Duration) -> Instant {

@@ -8,3 +8,11 @@
     clippy::arithmetic_side_effects,
     reason = "a test may fail"
 )]
+
+mod fixtures;
+mod random;
+mod rules;
+mod secret;
+mod ten_years;
+mod verifier;
+mod world;

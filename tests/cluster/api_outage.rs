@@ -1,20 +1,13 @@
 //! An API server that is away: killed and started again under load, or not there yet when the webhook starts.
 
-use std::sync::mpsc::{self, RecvTimeoutError};
-use std::sync::{Arc, Mutex};
-use std::thread::{self, JoinHandle};
-use std::time::Duration;
-
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use kube::api::{Api, ApiResource, DynamicObject, PostParams};
-use kube::core::GroupVersionKind;
 use serde_json::{Value, json};
 use spark_swap::cluster::api::definition::definition;
-use spark_swap::cluster::connection::ClusterFlags;
 
 use crate::classes::{CLASS_LABEL, class_for, density, install, judged, swap_node};
 use crate::control_plane::ControlPlane;
+use crate::load::{Created, Load};
 use crate::nodes;
 use crate::pods::{self, MIB};
 use crate::service_account::least_rights;
@@ -32,7 +25,8 @@ fn killing_the_api_server_under_load_loses_no_mutation_once_it_is_back() {
     judged(cluster, &namespace);
     assert!(is_current(&webhook));
 
-    let load = Load::start(cluster, &namespace);
+    let class = namespace.clone();
+    let load = Load::start(cluster, &namespace, move |name| executor(name, &class));
     load.wait_for(10, &Created::is_planned);
     cluster.kill_api_server();
     load.wait_for(5, &|created| *created == Created::Failed);
@@ -140,74 +134,4 @@ fn reviewed_plan(webhook: &Webhook, namespace: &str, pod: &Value) -> Option<Valu
     let mut patched = pod.clone();
     json_patch::patch(&mut patched, &serde_json::from_slice::<json_patch::Patch>(&patch).unwrap()).unwrap();
     pods::plan(&patched)
-}
-
-/// Creates executors one after the other until it is stopped.
-struct Load {
-    created: Arc<Mutex<Vec<Created>>>,
-    stop: mpsc::Sender<()>,
-    thread: JoinHandle<()>,
-}
-
-/// What became of a creation.
-#[derive(Clone, Debug, PartialEq)]
-enum Created {
-    /// With the request that was planned.
-    Stored(Option<u64>),
-    Failed,
-}
-
-impl Created {
-    fn is_planned(&self) -> bool {
-        matches!(self, Self::Stored(Some(_)))
-    }
-}
-
-impl Load {
-    fn start(cluster: &ControlPlane, namespace: &str) -> Self {
-        let (stop, stopped) = mpsc::channel();
-        let created = Arc::new(Mutex::new(Vec::new()));
-        let flags = ClusterFlags { kubeconfig: Some(cluster.kubeconfig()), context: None };
-        let (namespace, log) = (namespace.to_owned(), Arc::clone(&created));
-        let thread = thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            let client = runtime.block_on(flags.connect()).unwrap().client;
-            let pod = ApiResource::from_gvk(&GroupVersionKind::gvk("", "v1", "Pod"));
-            let api: Api<DynamicObject> = Api::namespaced_with(client, &namespace, &pod);
-            for index in 0.. {
-                let pod = executor(&format!("executor-{index}"), &namespace);
-                let pod = serde_json::from_value(pod).unwrap();
-                let answer = runtime.block_on(api.create(&PostParams::default(), &pod));
-                let outcome = answer.map_or(Created::Failed, |stored| {
-                    let plan = pods::plan(&serde_json::to_value(stored).unwrap());
-                    Created::Stored(plan.map(|plan| plan["request"]["to"].as_u64().unwrap()))
-                });
-                log.lock().unwrap().push(outcome);
-                if stopped.recv_timeout(Duration::from_millis(20)) != Err(RecvTimeoutError::Timeout) {
-                    return;
-                }
-            }
-        });
-        Self { created, stop, thread }
-    }
-
-    /// Waits for a number of outcomes from now on.
-    fn wait_for(&self, count: usize, is_wanted: &dyn Fn(&Created) -> bool) {
-        let from = self.created.lock().unwrap().len();
-        wait::until("creations", wait::LIMIT, || {
-            let created = self.created.lock().unwrap();
-            let news = &created[from..];
-            if news.iter().filter(|created| is_wanted(created)).count() >= count {
-                Ok(())
-            } else {
-                Err(format!("{news:?}"))
-            }
-        });
-    }
-
-    fn stop(self) -> Vec<Created> {
-        self.stop.send(()).unwrap();
-        self.thread.join().unwrap();
-        Arc::try_unwrap(self.created).unwrap().into_inner().unwrap()
-    }
 }

@@ -38,6 +38,8 @@ fn the_manifests_are_accepted_as_printed() {
             "serviceaccount/spark-swap",
             "clusterrole.rbac.authorization.k8s.io/spark-swap",
             "clusterrolebinding.rbac.authorization.k8s.io/spark-swap",
+            "role.rbac.authorization.k8s.io/spark-swap",
+            "rolebinding.rbac.authorization.k8s.io/spark-swap",
             "priorityclass.scheduling.k8s.io/spark-swap",
             "secret/spark-swap-tls",
             "service/spark-swap",

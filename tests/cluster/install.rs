@@ -1,23 +1,26 @@
 //! Installing, upgrading and removing with the real kubectl and the real helm.
 
+use std::process::Command;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use spark_swap::server::certificate::{Authority, Validity};
 use time::OffsetDateTime;
 
-use std::process::Command;
-
 use crate::control_plane::ControlPlane;
+use crate::deployment::Replicas;
 use crate::helm::{CHART, template};
-use crate::installation::{Installation, NAME, Site};
 use crate::pods::{self, MIB};
+use crate::site::{NAME, Site};
+use crate::spark::{Application, SPARK_3, SPARK_4};
 use crate::webhook::program;
 use crate::{process, wait};
 
 const CONFIGURATION: &str = "mutatingwebhookconfiguration";
 
-fn kustomization(path: &str) -> String {
+/// The path of something in `manifests/`.
+pub(crate) fn kustomization(path: &str) -> String {
     format!("{}/manifests/{path}", env!("CARGO_MANIFEST_DIR"))
 }
 
@@ -75,8 +78,7 @@ fn helm_installs_upgrades_and_removes() {
     assert_executors_start(cluster);
     // With the definition would go all classes, and the namespace was not the chart's.
     cluster.get("crd", "", "swapclasses.spark-swap.io");
-    site.remove_pods();
-    assert_eq!(cluster.kubectl(&["get", "deployments,services,secrets", "-n", NAME, "-o", "name"]), "");
+    site.assert_empty();
 }
 
 #[test]
@@ -173,48 +175,6 @@ fn a_canary_is_the_default_class_for_a_share_of_the_applications() {
     assert_eq!(percent(), 100);
 }
 
-#[test]
-fn executors_that_were_missed_are_told_of() {
-    let site = Site::clean();
-    let cluster = site.cluster;
-    let detector = kustomization("components/miss-detector/miss-detector.yaml");
-    cluster.kubectl(&["apply", "-f", &detector]);
-    let policy = wait::until("checked policy", wait::LIMIT, || {
-        let policy = cluster.get("validatingadmissionpolicy", "", "spark-swap-missed");
-        if policy["status"]["typeChecking"].is_object() { Ok(policy) } else { Err(policy.to_string()) }
-    });
-    assert_eq!(policy["status"]["typeChecking"], json!({}), "the expressions fit the types");
-
-    let namespace = cluster.namespace("missed", json!({}));
-    let warnings = |pod: &Value| {
-        let arguments = ["create", "-f", "-", "-n", &namespace, "--dry-run=server", "--warnings-as-errors"];
-        cluster.try_kubectl_with(&arguments, &pod.to_string()).err().unwrap_or_default()
-    };
-    let missed = pods::executor("missed", 1024, 384);
-    wait::until("policy in force", wait::LIMIT, || {
-        let warnings = warnings(&missed);
-        if warnings.contains("spark-swap made no plan for this executor") { Ok(()) } else { Err(warnings) }
-    });
-    let changed = |change: fn(&mut Value)| {
-        let mut pod = missed.clone();
-        change(&mut pod);
-        warnings(&pod)
-    };
-    let planned = changed(|pod| pod["metadata"]["annotations"] = json!({pods::PLAN: "{}"}));
-    let opted_out = changed(|pod| pod["metadata"]["labels"]["spark-swap.io/class"] = json!("none"));
-    let has_swap = changed(|pod| {
-        pods::spark_container_mut(pod)["resources"]["requests"]["memory"] = json!("1407Mi");
-    });
-    let driver = changed(|pod| pod["metadata"]["labels"]["spark-role"] = json!("driver"));
-    let sidecar = changed(|pod| pods::spark_container_mut(pod)["args"] = json!(["driver"]));
-    assert_eq!([planned, opted_out, has_swap, driver, sidecar], [""; 5]);
-
-    cluster.try_create(&missed, &["-n", &namespace]).unwrap();
-    let audit = cluster.creation_audit(&namespace, "missed");
-    let noted = audit["validation.policy.admission.k8s.io/validation_failure"].as_str().unwrap_or_default();
-    assert!(noted.contains("spark-swap-missed"), "{audit}");
-}
-
 /// Certificates of somebody else's making, in the chart's mode `files`.
 #[test]
 fn an_installation_by_helm_plans_executors_through_its_service() {
@@ -231,44 +191,80 @@ fn an_installation_by_helm_plans_executors_through_its_service() {
     let authority = format!("certificates.files.caBundle={}", path("ca.crt"));
     let values = "certificates.mode=files,certificates.files.secretName=own";
     cluster.helm(&["install", NAME, CHART, "-n", NAME, "--set", values, "--set-file", &authority]);
-    assert_works(&site);
+    let _replicas = assert_works(&site);
     cluster.helm(&["uninstall", NAME, "-n", NAME]);
     assert_executors_start(cluster);
 }
 
 #[test]
-#[ignore = "waits for serve --tls-source self"]
-fn an_installation_by_helm_makes_its_certificates() {
+fn an_installation_by_helm_needs_nothing_but_itself() {
     let site = Site::with_nodes();
-    site.cluster.helm(&["install", NAME, CHART, "-n", NAME, "--create-namespace"]);
-    assert_works(&site);
+    let cluster = site.cluster;
+    cluster.helm(&["install", NAME, CHART, "-n", NAME, "--create-namespace"]);
+    let replicas = assert_works(&site);
+    assert_spark_is_planned(cluster, SPARK_4);
+
+    // Under the running server, which owns what it wrote.
+    cluster.helm(&["upgrade", NAME, CHART, "-n", NAME, "--set", "webhook.timeoutSeconds=5"]);
+    assert_published(cluster);
+    planned_executor(cluster);
+    cluster.helm(&["uninstall", NAME, "-n", NAME]);
+    assert_nothing_is_left(cluster, &[]);
+    assert_executors_start(cluster);
+    drop(replicas);
+    // Not even what a running server could have made again.
+    site.assert_empty();
 }
 
 #[test]
-#[ignore = "waits for serve --tls-source self"]
-fn an_installation_by_kubectl_makes_its_certificates() {
+fn an_installation_by_kubectl_needs_nothing_but_itself() {
     let site = Site::with_nodes();
-    site.cluster.kubectl(&["apply", "-k", &kustomization("overlays/self-managed")]);
-    assert_works(&site);
+    let cluster = site.cluster;
+    let overlay = kustomization("overlays/self-managed");
+    cluster.kubectl(&["apply", "-k", &overlay]);
+    let _replicas = assert_works(&site);
+    assert_spark_is_planned(cluster, SPARK_3);
+
+    cluster.kubectl(&["apply", "-k", &overlay]);
+    assert_published(cluster);
+    planned_executor(cluster);
+    cluster.kubectl(&["delete", "-k", &overlay, "--wait=false"]);
+    site.wait_until_gone();
+    assert_nothing_is_left(cluster, &["crd"]);
+    assert_executors_start(cluster);
 }
 
 /// Runs what is installed: the API server calls it by its Service, and `check` finds nothing wrong.
-fn assert_works(site: &Site) {
+fn assert_works(site: &Site) -> Replicas {
     let cluster = site.cluster;
     site.assert_deployed(2);
-    let _installation = Installation::run(site);
-    let namespace = cluster.namespace("installed", json!({}));
-    let executor = pods::executor("executor", 1024, 384);
-    let planned = wait::until("planned executor", wait::LIMIT, || {
-        let pod = cluster.try_create(&executor, &["-n", &namespace, "--dry-run=server"])?;
-        if pods::plan(&pod).is_some() { Ok(pod) } else { Err(pod.to_string()) }
-    });
+    let replicas = Replicas::run(site);
+    let planned = planned_executor(cluster);
     assert_eq!(pods::request(&planned), pods::limit(&planned) - MIB);
-
     let mut check = Command::new(program());
-    check.args(["check", "--namespace", &namespace, "--kubeconfig"]).arg(cluster.kubeconfig());
+    check.arg("check").arg("--kubeconfig").arg(cluster.kubeconfig());
     let output = process::output(&mut check, "").unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    replicas
+}
+
+/// An executor as it comes back with a plan. The API server learns by watches whom to call and to trust.
+fn planned_executor(cluster: &ControlPlane) -> Value {
+    let executor = pods::executor("executor", 1024, 384);
+    wait::until("planned executor", wait::LIMIT, || {
+        let pod = cluster.try_create(&executor, &["-n", "default", "--dry-run=server"])?;
+        if pods::plan(&pod).is_some() { Ok(pod) } else { Err(pod.to_string()) }
+    })
+}
+
+fn assert_spark_is_planned(cluster: &ControlPlane, version: &str) {
+    let namespace = cluster.namespace("spark", json!({}));
+    let executors = Application::new(cluster, version, &namespace).executors(2).executor_pods();
+    assert_eq!(executors.len(), 2);
+    for executor in executors {
+        assert_eq!(pods::plan(&executor).expect("a plan")["class"], "safety-net");
+        assert_eq!(pods::request(&executor), pods::limit(&executor) - MIB);
+    }
 }
 
 /// Writes caBundle, as the running server does.
@@ -318,7 +314,7 @@ fn enforce_restricted(cluster: &ControlPlane) {
     cluster.kubectl(&["label", "namespace", NAME, "pod-security.kubernetes.io/enforce=restricted"]);
 }
 
-/// Nothing that is not in a namespace.
+/// Nothing that is not in a namespace, `kinds` included.
 fn assert_nothing_is_left(cluster: &ControlPlane, kinds: &[&str]) {
     let always = [
         CONFIGURATION,
@@ -330,7 +326,11 @@ fn assert_nothing_is_left(cluster: &ControlPlane, kinds: &[&str]) {
     ];
     let kinds = [&always, kinds].concat().join(",");
     let left = ["get", &kinds, "-l", "app.kubernetes.io/name=spark-swap", "-o", "name"];
-    assert_eq!(cluster.kubectl(&left), "");
+    // A definition goes when its objects are gone.
+    wait::until("end of the installation", wait::LIMIT, || {
+        let left = cluster.kubectl(&left);
+        if left.is_empty() { Ok(()) } else { Err(left) }
+    });
 }
 
 /// Executors are created, as Spark wrote them.

@@ -1,197 +1,184 @@
-//! An installation as kubectl or helm made it, with a process in place of its pods, for no kubelet runs them.
+//! spark-swap as it is installed: replicas behind a Service, which the API server calls by the Service's name, with
+//! certificates of their own making.
 
-use std::fs;
-use std::net::{TcpListener, UdpSocket};
+use std::io;
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::MutexGuard;
+use std::sync::{Arc, Mutex};
+use std::thread;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use rustls::pki_types::CertificateDer;
 use serde_json::{Value, json};
+use spark_swap::server::handshake::{Outcome, shake_hands};
 use tempfile::TempDir;
 
+use crate::classes::swap_node;
 use crate::control_plane::ControlPlane;
-use crate::nodes::{self, GIB};
+use crate::http::{self, Answer};
+use crate::nodes;
 use crate::parts::free_port;
-use crate::process::Process;
+use crate::pods;
+use crate::process::{self, Process};
+use crate::service_account;
+use crate::wait;
 use crate::webhook::program;
-use crate::{http, service_account, wait};
 
-/// What an installation is called, and its parts.
-pub(crate) const NAME: &str = "spark-swap";
+/// Not a privileged one.
+const PORT: u16 = 8443;
 
-const OF_THE_CLUSTER: &str = "mutatingwebhookconfiguration,validatingadmissionpolicy,\
-    validatingadmissionpolicybinding,clusterrole,clusterrolebinding,priorityclass";
-
-/// A cluster into which nothing is installed; and nothing is left when it is dropped.
-pub(crate) struct Site {
-    pub(crate) cluster: &'static ControlPlane,
-    _turn: MutexGuard<'static, ()>,
+/// What is installed for one namespace of executors.
+pub(crate) struct Installation<'a> {
+    cluster: &'a ControlPlane,
+    /// Where it is installed. Also the name of all that lies in no namespace.
+    pub(crate) namespace: String,
+    /// Whose executors it is called for.
+    pub(crate) executors: String,
+    dir: TempDir,
+    kubeconfig: PathBuf,
+    backends: Arc<Mutex<Vec<u16>>>,
 }
 
-impl Site {
-    pub(crate) fn clean() -> Self {
-        let (cluster, turn) = ControlPlane::to_disturb();
-        let this = Self { cluster, _turn: turn };
-        this.clear();
-        this
-    }
-
-    /// The same with three nodes for the pods.
-    pub(crate) fn with_nodes() -> Self {
-        let this = Self::clean();
-        let nodes = ["site-1", "site-2", "site-3"];
-        let node = |name: &str| {
-            let mut labels = nodes::evidence(500);
-            labels["kubernetes.io/os"] = json!("linux");
-            labels["kubernetes.io/hostname"] = json!(name);
-            nodes::node(name, 64 * GIB, 32 * GIB, labels)
-        };
-        let status = node("")["status"].take();
-        let items = nodes.map(|name| {
-            let mut node = node(name);
-            node.as_object_mut().unwrap().remove("status");
-            node
-        });
-        let list = json!({"apiVersion": "v1", "kind": "List", "items": items});
-        this.cluster.try_kubectl_with(&["create", "-f", "-"], &list.to_string()).unwrap();
-        let patch_all = |options: &[&str], patch: &Value| {
-            let patch = patch.to_string();
-            let options = [options, &["--type=merge", "-p", &patch]].concat();
-            this.cluster.kubectl(&[&["patch", "node"], &nodes[..], &options].concat());
-        };
-        // A created node has no status yet, and a not-ready taint, as in `nodes::join`.
-        patch_all(&["--subresource=status"], &json!({"status": status}));
-        patch_all(&[], &json!({"spec": {"taints": null}}));
-        this
-    }
-
-    fn clear(&self) {
-        let cluster = self.cluster;
-        let selector = "app.kubernetes.io/name=spark-swap";
-        cluster.kubectl(&["delete", OF_THE_CLUSTER, "-l", selector]);
-        cluster.kubectl(&["delete", "namespace", NAME, "--ignore-not-found", "--wait=false"]);
-        self.wait_until_gone();
-        cluster.kubectl(&["delete", "crd", "-l", selector]);
-        // Other tests ask for an account of that name, too; this one's is gone.
-        drop(fs::remove_file(cluster.path_of_kubeconfig(&format!("{NAME}-{NAME}"))));
-    }
-
-    /// Lets pods go as a kubelet does, until the namespace is gone.
-    pub(crate) fn wait_until_gone(&self) {
-        wait::until("end of the namespace", wait::LIMIT, || {
-            let found = self.cluster.kubectl(&["get", "namespace", NAME, "--ignore-not-found", "-o", "json"]);
-            if found.is_empty() {
-                return Ok(());
-            }
-            self.remove_pods();
-            Err(found)
-        });
-    }
-
-    /// What a kubelet does with pods that are deleted.
-    pub(crate) fn remove_pods(&self) {
-        self.cluster.kubectl(&["delete", "pods", "--all", "-n", NAME, "--force", "--grace-period=0"]);
-    }
-
-    /// The same after an upgrade, whose old pods go as the new ones get ready.
-    pub(crate) fn assert_rolled_out(&self, replicas: usize) {
-        wait::until("end of the roll-out", wait::LIMIT, || {
-            report_ready(self.cluster);
-            let pods = self.cluster.kubectl(&["get", "pods", "-n", NAME, "-o", "json"]);
-            let pods: Value = serde_json::from_str(&pods).unwrap();
-            for pod in pods["items"].as_array().unwrap() {
-                if pod["metadata"]["deletionTimestamp"].is_string() {
-                    let name = pod["metadata"]["name"].as_str().unwrap();
-                    self.cluster.kubectl(&["delete", "pod", name, "-n", NAME, "--force", "--grace-period=0"]);
-                }
-            }
-            let status = ["rollout", "status", "deployment", NAME, "-n", NAME, "--watch=false"];
-            let status = self.cluster.kubectl(&status);
-            if status.contains("successfully rolled out") { Ok(()) } else { Err(status) }
-        });
-        self.assert_deployed(replicas);
-    }
-
-    /// Waits until the Deployment has its pods, each on a node, and nothing refused one.
-    pub(crate) fn assert_deployed(&self, replicas: usize) -> Vec<Value> {
-        let pods = wait::until("pods on nodes", wait::LIMIT, || {
-            let pods = self.cluster.list("pods", NAME, "app.kubernetes.io/name=spark-swap");
-            let bound = pods.iter().filter(|pod| pod["spec"]["nodeName"].is_string()).count();
-            if (pods.len(), bound) == (replicas, replicas) {
-                Ok(pods)
-            } else {
-                Err(self.cluster.kubectl(&["get", "pods,events", "-n", NAME]))
-            }
-        });
-        let refused = ["get", "events", "-n", NAME, "--field-selector=reason=FailedCreate", "-o", "name"];
-        assert_eq!(self.cluster.kubectl(&refused), "");
-        pods
-    }
-}
-
-impl Drop for Site {
-    fn drop(&mut self) {
-        if !std::thread::panicking() {
-            self.clear();
-        }
-    }
-}
-
-/// The server of the installation, where its Service is.
-pub(crate) struct Installation {
-    process: Process,
+/// A running one.
+pub(crate) struct Replica {
+    pub(crate) process: Process,
+    port: u16,
     admin_port: u16,
-    _files: TempDir,
 }
 
-impl Installation {
-    /// Runs what the Deployment says, with the rights of its ServiceAccount, and waits until it is ready. Then its pods
-    /// are, too.
-    pub(crate) fn run(site: &Site) -> Self {
-        let cluster = site.cluster;
-        let listen = service_address(cluster);
-        let pod = cluster.get("deployment", NAME, NAME)["spec"]["template"]["spec"].take();
-        let container = &pod["containers"][0];
-        let files = TempDir::with_prefix_in("installation-", cluster.dir()).unwrap();
-        let admin_port = free_port();
+impl<'a> Installation<'a> {
+    /// Installs the objects, with the rights of the manifests, but for the Secret. `change` may change each of them.
+    pub(crate) fn new(cluster: &'a ControlPlane, change: impl Fn(&mut Value)) -> Self {
+        let namespace = cluster.namespace("installed", json!({}));
+        let executors = cluster.namespace("executors", json!({}));
+        nodes::join(cluster, &swap_node(&executors), &executors);
+        let service = cluster.create(&json!({
+            "apiVersion": "v1", "kind": "Service", "metadata": {"name": "spark-swap", "namespace": namespace},
+            "spec": {"ports": [{"name": "https", "port": PORT}]},
+        }));
+        let address = service["spec"]["clusterIP"].as_str().unwrap().to_owned();
+        let backends = Arc::default();
+        forward(TcpListener::bind((address, PORT)).unwrap(), Arc::clone(&backends));
         let mut command = Command::new(program());
-        for argument in container["args"].as_array().unwrap() {
-            let argument = argument.as_str().unwrap();
-            if !argument.starts_with("--listen=") && !argument.starts_with("--admin-listen=") {
-                command.arg(mounted(cluster, &pod, &files, argument));
-            }
+        command.args(["manifests", "--only", "rbac,webhook", "--name", &namespace]).args([
+            "--namespace",
+            &namespace,
+            "--service",
+            &format!("{namespace}/spark-swap:{PORT}"),
+        ]);
+        let manifests = process::run(&mut command, "").unwrap_or_else(|error| panic!("{error}"));
+        for mut object in cluster.objects_of(&manifests) {
+            own(&mut object, &namespace, &executors);
+            change(&mut object);
+            cluster.apply(&object);
         }
-        let kubeconfig =
-            service_account::kubeconfig(cluster, NAME, pod["serviceAccountName"].as_str().unwrap());
-        command
-            .arg("--kubeconfig")
-            .arg(kubeconfig)
-            .arg(format!("--listen={listen}"))
-            .arg(format!("--admin-listen=127.0.0.1:{admin_port}"))
-            .env_remove("KUBECONFIG");
-        for variable in container["env"].as_array().unwrap() {
-            let value = match variable["valueFrom"]["fieldRef"]["fieldPath"].as_str() {
-                Some("metadata.namespace") => NAME,
-                Some(other) => panic!("nobody says what {other} is"),
-                None => variable["value"].as_str().unwrap(),
-            };
-            command.env(variable["name"].as_str().unwrap(), value);
-        }
-        let process = Process::start(NAME, &mut command, files.path());
-        let mut this = Self { process, admin_port, _files: files };
-        this.wait_until_ready();
-        report_ready(cluster);
-        cluster.kubectl(&["rollout", "status", "deployment", NAME, "-n", NAME, "--timeout=60s"]);
-        this
+        let kubeconfig = service_account::kubeconfig(cluster, &namespace, "spark-swap");
+        let dir = TempDir::with_prefix_in("installation-", cluster.dir()).unwrap();
+        Self { cluster, namespace, executors, dir, kubeconfig, backends }
     }
 
-    fn wait_until_ready(&mut self) {
-        wait::until("ready installation", wait::LIMIT, || {
-            if let Some(status) = self.process.has_ended() {
-                panic!("it ended with {status}\n{}", self.process.tail());
+    /// Who the replicas are.
+    pub(crate) fn user(&self) -> String {
+        format!("system:serviceaccount:{}:spark-swap", self.namespace)
+    }
+
+    /// Starts a replica behind the Service, which may not be ready yet.
+    pub(crate) fn start(&self, name: &str, flags: &[&str]) -> Replica {
+        let own = ["--namespace", &self.namespace, "--webhook-configuration", &self.namespace];
+        let flags = [&own, flags].concat();
+        let replica = Replica::start(&self.kubeconfig, self.dir.path(), name, &flags);
+        self.backends.lock().unwrap().push(replica.port);
+        replica
+    }
+
+    /// An executor that may run on its node.
+    pub(crate) fn executor(&self, name: &str) -> Value {
+        let mut pod = pods::executor(name, 1024, 384);
+        pod["spec"]["tolerations"] = json!([nodes::toleration(&self.executors)]);
+        pod
+    }
+
+    pub(crate) fn configuration(&self) -> Value {
+        self.cluster.get("mutatingwebhookconfiguration", "", &self.namespace)
+    }
+
+    /// What is published, PEM.
+    pub(crate) fn ca_bundle(&self) -> String {
+        decoded(&self.configuration()["webhooks"][0]["clientConfig"]["caBundle"])
+    }
+
+    /// The Secret; null while there is none.
+    pub(crate) fn secret(&self) -> Value {
+        let arguments =
+            ["get", "secret", "spark-swap-tls", "-n", &self.namespace, "-o", "json", "--ignore-not-found"];
+        serde_json::from_str(&self.cluster.kubectl(&arguments)).unwrap_or(Value::Null)
+    }
+
+    /// A key of the Secret.
+    pub(crate) fn kept(&self, key: &str) -> String {
+        decoded(&self.secret()["data"][key])
+    }
+
+    /// Writes the caBundle, as somebody with a mind of his own does.
+    pub(crate) fn put_ca_bundle(&self, pem: &str) {
+        let patch = json!([{"op": "add", "path": "/webhooks/0/clientConfig/caBundle", "value": STANDARD.encode(pem)}]);
+        let configuration = &self.namespace;
+        let arguments =
+            ["patch", "mutatingwebhookconfiguration", configuration, "--type=json", "-p", &patch.to_string()];
+        self.cluster.kubectl(&arguments);
+    }
+}
+
+impl Drop for Installation<'_> {
+    fn drop(&mut self) {
+        let name = &self.namespace;
+        // A failed test says more than this would.
+        drop(self.cluster.try_kubectl(&[
+            "delete",
+            "mutatingwebhookconfiguration",
+            name,
+            "--ignore-not-found",
+        ]));
+    }
+}
+
+impl Replica {
+    /// Starts the server on free ports.
+    pub(crate) fn start(kubeconfig: &Path, log_dir: &Path, name: &str, flags: &[&str]) -> Self {
+        let mut failure = String::new();
+        for _ in 0..5 {
+            let (port, admin_port) = (free_port(), free_port());
+            let mut command = Command::new(program());
+            command
+                .args(["serve", "--drain-delay", "0s"])
+                .arg(format!("--listen=127.0.0.1:{port}"))
+                .arg(format!("--admin-listen=127.0.0.1:{admin_port}"))
+                .arg("--kubeconfig")
+                .arg(kubeconfig)
+                .args(flags)
+                .env_remove("KUBECONFIG");
+            let mut process = Process::start(name, &mut command, log_dir);
+            let serves = wait::until("replica", wait::LIMIT, || match process.has_ended() {
+                Some(_) => Ok(false),
+                None => http::get(admin_port, "/livez").map(|_| true),
+            });
+            if serves {
+                return Self { process, port, admin_port };
             }
-            let answer = http::get(self.admin_port, "/readyz")?;
+            failure = process.tail();
+        }
+        panic!("the replica does not start:\n{failure}");
+    }
+
+    pub(crate) fn readiness(&self) -> Answer {
+        http::get(self.admin_port, "/readyz").unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    pub(crate) fn wait_until_ready(&self) {
+        wait::until("ready replica", wait::LIMIT, || {
+            let answer = self.readiness();
             if answer.status == 200 {
                 Ok(())
             } else {
@@ -199,65 +186,76 @@ impl Installation {
             }
         });
     }
-}
 
-/// Where the API server connects to for the Service: a loopback address.
-fn service_address(cluster: &ControlPlane) -> String {
-    let service = cluster.get("service", NAME, NAME);
-    let address = service["spec"]["clusterIP"].as_str().unwrap();
-    let mut port = service["spec"]["ports"][0]["port"].as_u64().unwrap();
-    if TcpListener::bind((address, u16::try_from(port).unwrap())).is_err() {
-        // Ports below 1024 are for root.
-        port = 8443;
-        let of_service = json!([{"op": "replace", "path": "/spec/ports/0/port", "value": port}]);
-        let service = ["patch", "service", NAME, "-n", NAME, "--type=json", "-p", &of_service.to_string()];
-        cluster.kubectl(&service);
-        let path = "/webhooks/0/clientConfig/service/port";
-        let of_webhook = json!([{"op": "replace", "path": path, "value": port}]).to_string();
-        cluster.kubectl(&["patch", "mutatingwebhookconfiguration", NAME, "--type=json", "-p", &of_webhook]);
+    /// The chain that it serves now.
+    pub(crate) fn served(&self) -> Vec<CertificateDer<'static>> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let address = format!("127.0.0.1:{}", self.port);
+        match runtime.block_on(shake_hands(address, "localhost".to_owned())).outcome {
+            Outcome::Served(chain) => chain,
+            outcome => panic!("{outcome:?}\n{}", self.process.tail()),
+        }
     }
-    format!("{address}:{port}")
-}
 
-/// The argument with the files that it names: those of a mounted Secret are written where a process finds them.
-fn mounted(cluster: &ControlPlane, pod: &Value, files: &TempDir, argument: &str) -> String {
-    let mounts = pod["containers"][0]["volumeMounts"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let mount = mounts.iter().find(|mount| argument.contains(mount["mountPath"].as_str().unwrap()));
-    let Some(mount) = mount else { return argument.to_owned() };
-    let mut volumes = pod["volumes"].as_array().unwrap().iter();
-    let volume = volumes.find(|volume| volume["name"] == mount["name"]).expect("the mounted volume");
-    let secret = cluster.get("secret", NAME, volume["secret"]["secretName"].as_str().unwrap());
-    let directory = files.path().join(mount["name"].as_str().unwrap());
-    fs::create_dir_all(&directory).unwrap();
-    for (key, value) in secret["data"].as_object().unwrap() {
-        fs::write(directory.join(key), STANDARD.decode(value.as_str().unwrap()).unwrap()).unwrap();
-    }
-    argument.replace(mount["mountPath"].as_str().unwrap(), directory.to_str().unwrap())
-}
-
-/// Says what a kubelet says of pods that are ready.
-fn report_ready(cluster: &ControlPlane) {
-    for pod in cluster.list("pods", NAME, "app.kubernetes.io/name=spark-swap") {
-        let name = pod["metadata"]["name"].as_str().unwrap();
-        let status = json!({"status": {
-            "phase": "Running", "podIP": own_address(), "podIPs": [{"ip": own_address()}],
-            "conditions": [
-                {"type": "Ready", "status": "True"}, {"type": "ContainersReady", "status": "True"},
-                {"type": "PodScheduled", "status": "True"},
-            ],
-        }});
-        let arguments = ["patch", "pod", name, "-n", NAME, "--subresource=status", "-p", &status.to_string()];
-        // One that is about to go may be gone by now.
-        drop(cluster.try_kubectl(&arguments));
+    /// How often it took a step of the certificates.
+    pub(crate) fn steps(&self, step: &str) -> u64 {
+        let metrics = http::get(self.admin_port, "/metrics").unwrap_or_else(|error| panic!("{error}")).body;
+        let name = format!(r#"spark_swap_certificate_rotations_total{{step="{step}"}} "#);
+        metrics.lines().find_map(|line| line.strip_prefix(&name)?.parse().ok()).unwrap()
     }
 }
 
-/// An address of this machine: endpoints cannot be loopback.
-fn own_address() -> String {
-    let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
-    // Sends nothing; only a route is chosen.
-    match socket.connect("192.0.2.1:9").and_then(|()| socket.local_addr()) {
-        Ok(address) if !address.ip().is_loopback() => address.ip().to_string(),
-        _ => "192.0.2.1".to_owned(),
+/// Makes an object of the manifests that of one installation among several.
+fn own(object: &mut Value, namespace: &str, executors: &str) {
+    match object["kind"].as_str() {
+        Some("ClusterRole") => {
+            object["metadata"]["name"] = json!(namespace);
+            let rules = object["rules"].as_array_mut().unwrap();
+            // That is left to the tests which are about it.
+            rules.retain(|rule| rule["resources"] != json!(["swapclasses/status"]));
+            for rule in rules {
+                if rule["resources"] == json!(["mutatingwebhookconfigurations"]) {
+                    rule["resourceNames"] = json!([namespace]);
+                }
+            }
+        }
+        Some("ClusterRoleBinding") => {
+            object["metadata"]["name"] = json!(namespace);
+            object["roleRef"]["name"] = json!(namespace);
+        }
+        Some("MutatingWebhookConfiguration") => {
+            let selector = &mut object["webhooks"][0]["namespaceSelector"]["matchExpressions"];
+            let ours = json!({"key": "kubernetes.io/metadata.name", "operator": "In", "values": [executors]});
+            selector.as_array_mut().unwrap().push(ours);
+        }
+        _ => {}
     }
+}
+
+fn decoded(value: &Value) -> String {
+    String::from_utf8(STANDARD.decode(value.as_str().unwrap_or_default()).unwrap()).unwrap()
+}
+
+/// Stands in for kube-proxy: connections to the Service's address go to the replicas in turn. It lasts as long as the
+/// test process.
+pub(crate) fn forward(service: TcpListener, backends: Arc<Mutex<Vec<u16>>>) {
+    thread::spawn(move || {
+        for (turn, client) in service.incoming().flatten().enumerate() {
+            let backend = {
+                let backends = backends.lock().unwrap();
+                turn.checked_rem(backends.len()).and_then(|index| backends.get(index).copied())
+            };
+            // Without one the connection is closed.
+            let Some(Ok(server)) = backend.map(|port| TcpStream::connect(("127.0.0.1", port))) else {
+                continue;
+            };
+            for (from, to) in [(&client, &server), (&server, &client)] {
+                let (mut from, mut to) = (from.try_clone().unwrap(), to.try_clone().unwrap());
+                thread::spawn(move || {
+                    drop(io::copy(&mut from, &mut to));
+                    drop(to.shutdown(Shutdown::Write));
+                });
+            }
+        }
+    });
 }

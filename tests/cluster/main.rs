@@ -15,12 +15,14 @@
 mod audit;
 mod classes;
 mod control_plane;
+mod deployment;
 mod dry_run;
 mod helm;
 mod hollow_kubelet;
 mod http;
 mod installation;
 mod kubectl;
+mod load;
 mod nodes;
 mod operator;
 mod oracle;
@@ -32,12 +34,14 @@ mod random_class;
 mod resources;
 mod scenario;
 mod service_account;
+mod site;
 mod spark;
 mod wait;
 mod webhook;
 
 // The tests, by subject.
 mod api_outage;
+mod certificates;
 mod check;
 mod class_agreement;
 mod class_selection;
@@ -54,6 +58,7 @@ mod limit_range_oracle;
 mod limit_ranges;
 mod live_spark;
 mod live_state;
+mod miss_detector;
 mod node_labels;
 mod other_webhooks;
 mod outage;

@@ -168,6 +168,10 @@ fn the_server_is_called_what_the_webhook_configuration_calls() {
         (&service["metadata"]["name"], &service["spec"]["ports"][0]["port"]),
         (&json!("swap"), &json!(8443))
     );
+    let of_configurations = json!(["mutatingwebhookconfigurations"]);
+    let mut rules = found("ClusterRole")["rules"].as_array().unwrap().iter();
+    let rule = rules.find(|rule| rule["resources"] == of_configurations).unwrap();
+    assert_eq!(rule["resourceNames"], json!(["swap-hook"]));
     let container = &found("Deployment")["spec"]["template"]["spec"]["containers"][0];
     assert_eq!(container["image"], "a.example/swap:2@sha256:00");
     assert_eq!(
@@ -210,6 +214,10 @@ fn the_namespace_of_the_installation_is_the_same_everywhere(
     let (account, role, binding) =
         (found("ServiceAccount"), found("ClusterRole"), found("ClusterRoleBinding"));
     assert_eq!(found("Namespace")["metadata"]["name"], namespace);
+    let (own_role, own_binding) = (found("Role"), found("RoleBinding"));
+    assert_eq!(own_role["metadata"]["namespace"], namespace);
+    assert_eq!(own_binding["metadata"]["namespace"], namespace);
+    assert_eq!(own_binding["subjects"], binding["subjects"]);
     assert_eq!(account["metadata"]["namespace"], namespace);
     assert_eq!(
         binding["subjects"],
@@ -227,16 +235,28 @@ fn the_namespace_of_the_installation_is_the_same_everywhere(
 }
 
 #[test]
-fn the_role_writes_nothing_but_the_status_of_classes() {
-    let rules = manifests(&["--only", "rbac"])["items"][2]["rules"].clone();
+fn the_roles_write_nothing_but_the_status_of_classes_the_ca_bundle_and_one_secret() {
+    let list = manifests(&["--only", "rbac"]);
+    let roles = list["items"].as_array().unwrap().iter().filter_map(|object| object["rules"].as_array());
     let writes = |rule: &&Value| {
         let mut verbs = rule["verbs"].as_array().unwrap().iter();
-        verbs.any(|verb| !["list", "watch"].contains(&verb.as_str().unwrap()))
+        verbs.any(|verb| !["get", "list", "watch"].contains(&verb.as_str().unwrap()))
     };
-    let writing: Vec<&Value> = rules.as_array().unwrap().iter().filter(writes).collect();
+    let writing: Vec<&Value> = roles.flatten().filter(writes).collect();
     assert_eq!(
         writing,
-        [&json!({"apiGroups": ["spark-swap.io"], "resources": ["swapclasses/status"], "verbs": ["patch"]})]
+        [
+            &json!({"apiGroups": ["spark-swap.io"], "resources": ["swapclasses/status"], "verbs": ["patch"]}),
+            &json!({
+                "apiGroups": ["admissionregistration.k8s.io"], "resources": ["mutatingwebhookconfigurations"],
+                "resourceNames": ["spark-swap"], "verbs": ["get", "list", "watch", "patch"],
+            }),
+            &json!({
+                "apiGroups": [""], "resources": ["secrets"], "resourceNames": ["spark-swap-tls"],
+                "verbs": ["get", "list", "watch", "patch"],
+            }),
+            &json!({"apiGroups": [""], "resources": ["secrets"], "verbs": ["create"]}),
+        ]
     );
     assert!(printed(&["--only", "rbac"]).contains("  # "), "the reasons stay beside the rules");
 }

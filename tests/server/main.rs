@@ -10,6 +10,7 @@
 )]
 
 mod binary;
+mod certificate_secret;
 mod certificates;
 mod client;
 mod commands;

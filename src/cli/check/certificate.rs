@@ -44,8 +44,10 @@ pub fn checks(facts: &Facts) -> Vec<Check> {
 
 fn no_bundle(is_service: bool) -> Check {
     let id = CheckId::CaBundle;
-    let advice = "spark-swap manifests --only webhook --ca FILE | kubectl apply -f -; cert-manager's annotation \
-                  cert-manager.io/inject-ca-from fills it in, too.";
+    let advice = "spark-swap fills it in by itself, unless it runs with --manage-ca-bundle=false or with a certificate of \
+                  somebody else: its /readyz and its log say why not. cert-manager's annotation \
+                  cert-manager.io/inject-ca-from does, too. By hand: \
+                  spark-swap manifests --only webhook --ca FILE | kubectl apply -f -";
     if is_service {
         return Check::fail(
             id,

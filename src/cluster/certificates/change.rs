@@ -6,7 +6,7 @@ use super::authority::{Authority as Signer, Issued, Validity};
 use super::certificate::{Certificate, PrivateKey};
 use super::material::{Authority, Held, Kept, Leaf, Material, NextAuthority, Request};
 use super::policy::{BACKDATING, RotationPolicy, after, before};
-use super::rotation::Change;
+use super::step::Change;
 
 /// At most so many previous authorities stay; who rotates more often than that while a certificate lives does without
 /// the oldest.
@@ -25,14 +25,14 @@ pub fn carry_out(
         Change::Create => return maker.create(),
         Change::Restore => {
             return match held {
-                Held::Material(held) => Ok((*held).clone()),
+                Held::Material(held) => Ok(Material { problems: Vec::new(), ..(*held).clone() }),
                 Held::Nothing { .. } => Err(CarryOutError::OutOfPlace(change)),
             };
         }
         _ => {}
     }
     let Kept::Usable(kept) = kept else { return Err(CarryOutError::OutOfPlace(change)) };
-    let mut material = (**kept).clone();
+    let mut material = Material { problems: Vec::new(), ..(**kept).clone() };
     let out_of_place = || CarryOutError::OutOfPlace(change);
     match change {
         Change::Create | Change::Restore => {}

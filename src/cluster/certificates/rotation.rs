@@ -5,82 +5,15 @@
 //! yet. A new authority is staged, published, read back, waited for and only then used; the old one stays published
 //! until the last server certificate it signed has ended.
 
-use std::fmt;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::bundle::{Bundle, Published};
+use super::bundle::Published;
 use super::certificate::Certificate;
 use super::material::{Held, Kept, Leaf, Material, NextAuthority, Request};
 use super::policy::{BACKDATING, NAMES_PAUSE, RESTORE_GRACE, RotationPolicy, after, before, third};
-
-/// What to do next.
-#[derive(Clone, Debug)]
-pub enum Step {
-    /// Nothing before this time, unless something changes.
-    Wait {
-        /// When to look again.
-        until: Timestamp,
-        /// What for.
-        reason: Wait,
-    },
-    /// Write this into `caBundle`.
-    Publish(Bundle),
-    /// Change the Secret.
-    Keep(Change),
-}
-
-/// What is waited for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wait {
-    /// The next thing that is due.
-    NextDue,
-    /// Another replica may still hold what was lost.
-    Restoring,
-    /// The next authority is not in `caBundle` yet, as far as is known.
-    Publication,
-    /// The next authority is in `caBundle`; every API server has to hear of it.
-    Propagation,
-}
-
-/// A change of the Secret.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Change {
-    /// A new authority and a server certificate of it, used at once: there is nothing to lose.
-    Create,
-    /// Write back what this replica serves.
-    Restore,
-    /// A new server certificate of the authority in force.
-    RenewLeaf(Why),
-    /// A next authority, not used yet.
-    StageCa(Why),
-    /// Record that the next authority is published, from now on.
-    Confirm,
-    /// The next authority is not published any more: waiting starts anew.
-    ForgetConfirmation,
-    /// The next authority comes into force, with a server certificate of it; the old one stays published.
-    PromoteCa,
-    /// The previous authorities are not needed any more.
-    DropPreviousCa,
-}
-
-/// Why something is renewed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Why {
-    /// At most a third of its lifetime is left.
-    Due,
-    /// It is not there, or does not fit.
-    Missing,
-    /// Its time has not come yet: it was made by a clock ahead of this one.
-    NotYetValid,
-    /// A name is missing.
-    Names,
-    /// It lives longer than it should.
-    TooLong,
-    /// Somebody asked for it.
-    Requested,
-}
+use super::step::{Change, Step, Wait, Why};
 
 /// Decides the next step. `kept` is the Secret, `published` our webhook entry, `held` what this replica serves.
 pub fn plan_rotation(
@@ -95,6 +28,20 @@ pub fn plan_rotation(
         Kept::Absent | Kept::Unusable(_) => situation.make(),
         Kept::Usable(material) => situation.step(material),
     }
+}
+
+/// What a replica is to serve now instead of what it holds: what the Secret holds, unless API servers trust the one and
+/// may not trust the other.
+pub fn adopt<'k>(
+    now: Timestamp,
+    policy: &RotationPolicy,
+    kept: &'k Kept,
+    published: &Published,
+    held: &Held<'_>,
+) -> Option<&'k Material> {
+    let Kept::Usable(material) = kept else { return None };
+    let situation = Situation { now, policy, published, held };
+    situation.may_adopt(material).then_some(material.as_ref())
 }
 
 struct Situation<'a> {
@@ -131,7 +78,10 @@ impl Situation<'_> {
             && self.policy.manage_ca_bundle
             && !bundle.trusts_the_same_as(&kept.bundle())
         {
-            return Step::Publish(kept.bundle());
+            return match self.grace().filter(|_| self.only_others_are_trusted(kept)) {
+                Some(until) => Step::Wait { until, reason: Wait::Restoring },
+                None => Step::Publish(kept.bundle()),
+            };
         }
         if next.is_some_and(|next| self.promotion(next).is_some_and(|time| time <= self.now)) {
             return Step::Keep(Change::PromoteCa);
@@ -142,33 +92,46 @@ impl Situation<'_> {
         self.wait(kept)
     }
 
-    /// There is nothing to go on with. Others may hold what API servers trust, so that a replica without memory lets
-    /// them write it back first, unless nobody is trusted anyway.
+    /// There is nothing to go on with.
     fn make(&self) -> Step {
-        let since = match self.held {
-            Held::Material(held) if held.serving(self.now).is_some() => return Step::Keep(Change::Restore),
-            Held::Material(_) => return Step::Keep(Change::Create),
-            Held::Nothing { since } => *since,
-        };
+        if self.serving().is_some() {
+            return Step::Keep(Change::Restore);
+        }
         let somebody_may_be_trusted = match self.published {
             Published::Unknown => true,
             Published::Absent => false,
             Published::Found(bundle) => bundle.certificates().iter().any(|one| one.is_valid_at(self.now)),
         };
-        let until = after(since, RESTORE_GRACE.min(self.policy.ca_propagation));
-        // A start in the future is a clock that was set back.
-        if somebody_may_be_trusted && (since..until).contains(&self.now) {
-            return Step::Wait { until, reason: Wait::Restoring };
+        let grace = self.grace().filter(|_| somebody_may_be_trusted);
+        grace.map_or(Step::Keep(Change::Create), |until| Step::Wait { until, reason: Wait::Restoring })
+    }
+
+    /// What this replica serves, if it is still good.
+    fn serving(&self) -> Option<&Material> {
+        match self.held {
+            Held::Material(held) => Some(*held).filter(|held| held.serving(self.now).is_some()),
+            Held::Nothing { .. } => None,
         }
-        Step::Keep(Change::Create)
+    }
+
+    /// Until when a replica without memory leaves it to the others to write back what API servers trust.
+    fn grace(&self) -> Option<Timestamp> {
+        let Held::Nothing { since } = self.held else { return None };
+        let until = after(*since, RESTORE_GRACE.min(self.policy.ca_propagation));
+        // A beginning in the future is a clock that was set back.
+        (*since..until).contains(&self.now).then_some(until)
+    }
+
+    /// Somebody is trusted, but none of these.
+    fn only_others_are_trusted(&self, kept: &Material) -> bool {
+        let Published::Found(bundle) = self.published else { return false };
+        let trusted = || bundle.certificates().iter().filter(|authority| authority.is_valid_at(self.now));
+        trusted().next().is_some() && !trusted().any(|authority| kept.knows(authority))
     }
 
     /// What this replica serves is trusted, and what the Secret holds is not or cannot go on.
     fn is_better_held(&self, kept: &Material) -> bool {
-        let Held::Material(held) = self.held else { return false };
-        if held.serving(self.now).is_none() || held.current.key.is_none() {
-            return false;
-        }
+        let Some(held) = self.serving().filter(|held| held.current.key.is_some()) else { return false };
         if held.current.certificate == kept.current.certificate {
             return kept.current.key.is_none();
         }
@@ -176,12 +139,23 @@ impl Situation<'_> {
         if kept.knows(&held.current.certificate) {
             return false;
         }
-        let is_trusted = |authority: &Certificate| match self.published {
-            Published::Found(bundle) => bundle.contains(authority),
-            Published::Unknown | Published::Absent => false,
-        };
         self.is_lost(kept)
-            || (is_trusted(&held.current.certificate) && !is_trusted(&kept.current.certificate))
+            || (self.is_published(&held.current.certificate) && !self.is_published(&kept.current.certificate))
+    }
+
+    fn is_published(&self, authority: &Certificate) -> bool {
+        matches!(self.published, Published::Found(bundle) if bundle.contains(authority))
+    }
+
+    fn may_adopt(&self, kept: &Material) -> bool {
+        if kept.serving(self.now).is_none() || self.is_better_held(kept) {
+            return false;
+        }
+        let Some(held) = self.serving() else {
+            return self.grace().is_none() || !self.only_others_are_trusted(kept);
+        };
+        let is_related = kept.knows(&held.current.certificate) || held.knows(&kept.current.certificate);
+        is_related || !matches!(self.published, Published::Unknown)
     }
 
     /// The authority in force has ended, or it can neither be served nor sign.
@@ -309,33 +283,4 @@ fn lifetime(certificate: &Certificate) -> Duration {
 fn end_of_previous(kept: &Material) -> Option<Timestamp> {
     let last = kept.previous.iter().map(Certificate::not_after).max()?;
     Some(kept.previous_until.map_or(last, |until| until.min(last)))
-}
-
-impl fmt::Display for Change {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = match self {
-            Self::Create => "make an authority and a certificate",
-            Self::Restore => "write back the certificate that is served",
-            Self::RenewLeaf(why) => return write!(formatter, "renew the certificate: {why}"),
-            Self::StageCa(why) => return write!(formatter, "stage a new authority: {why}"),
-            Self::Confirm => "record that the new authority is published",
-            Self::ForgetConfirmation => "wait anew: the new authority is not published any more",
-            Self::PromoteCa => "use the new authority",
-            Self::DropPreviousCa => "drop the previous authority",
-        };
-        formatter.write_str(text)
-    }
-}
-
-impl fmt::Display for Why {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::Due => "at most a third of its lifetime is left",
-            Self::Missing => "it is missing or does not fit",
-            Self::NotYetValid => "it is not valid yet",
-            Self::Names => "a name is missing",
-            Self::TooLong => "it lives longer than it should",
-            Self::Requested => "somebody asked for it",
-        })
-    }
 }

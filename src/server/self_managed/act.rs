@@ -11,6 +11,7 @@ use k8s_openapi::api::core::v1::Secret;
 use kube::Client;
 use kube::api::{Api, ObjectMeta, Patch, PatchParams, PostParams};
 use serde_json::json;
+use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use super::watched::Watched;
@@ -32,7 +33,6 @@ pub(super) struct Act {
     pub(super) secrets: Api<Secret>,
     pub(super) configurations: Api<MutatingWebhookConfiguration>,
     settings: Arc<Settings>,
-    since: Timestamp,
 }
 
 /// What came of it, and the objects as they were read or written last.
@@ -46,8 +46,8 @@ pub(super) struct Done {
 pub(super) enum Outcome {
     /// Nothing was to be done any more.
     Nothing,
-    /// The Secret was changed to this.
-    Kept(Change, Box<Material>),
+    /// The Secret was changed.
+    Kept(Change),
     /// The caBundle was written.
     Published,
     /// Somebody else wrote meanwhile.
@@ -59,22 +59,22 @@ pub(super) enum Outcome {
 }
 
 impl Act {
-    /// `since` is when this process began to look.
-    pub(super) fn new(client: Client, settings: Arc<Settings>, since: Timestamp) -> Self {
+    /// With the rights of this client.
+    pub(super) fn new(client: Client, settings: Arc<Settings>) -> Self {
         let secrets = Api::namespaced(client.clone(), &settings.secret.namespace);
-        Self { secrets, configurations: Api::all(client), settings, since }
+        Self { secrets, configurations: Api::all(client), settings }
     }
 
-    /// Does what is to be done next.
-    pub(super) async fn run(self, material: Option<Arc<Material>>) -> Done {
-        match timeout(TIMEOUT, self.step(material)).await {
+    /// Does what is to be done next. `material` is served, or nothing since the Secret was read first.
+    pub(super) async fn run(self, material: Option<Arc<Material>>, since: Option<Timestamp>) -> Done {
+        match timeout(TIMEOUT, self.step(material, since)).await {
             Ok(Ok(done)) => done,
             Ok(Err(problem)) => Done::failed(problem),
             Err(_) => Done::failed("no answer in time".to_owned()),
         }
     }
 
-    async fn step(&self, material: Option<Arc<Material>>) -> Result<Done, String> {
+    async fn step(&self, material: Option<Arc<Material>>, since: Option<Timestamp>) -> Result<Done, String> {
         // In this order: the Secret is at least as new as what is published of it.
         let configuration = match self.configurations.get_opt(&self.settings.configuration).await {
             Ok(found) => Some(found.map(Box::new)),
@@ -88,8 +88,8 @@ impl Act {
             configuration.as_ref().map_or(Published::Unknown, |found| published(found.as_deref()));
         let kept = Kept::of(secret.as_ref());
         let now = Timestamp::now();
-        let held = held(material.as_deref(), self.since);
-        match plan_rotation(now, &self.settings.policy, &kept, &published, &held) {
+        let holding = held(material.as_deref(), since, now);
+        match plan_rotation(now, &self.settings.policy, &kept, &published, &holding) {
             Step::Wait { .. } => Ok(Done {
                 outcome: Outcome::Nothing,
                 secret: Some(Watched::read(secret.map(Box::new))),
@@ -100,35 +100,23 @@ impl Act {
                 Ok(self.publish(&bundle, read.unwrap_or_default()).await)
             }
             Step::Keep(change) => {
-                let material = self.carried_out(change, now, kept, material).await?;
-                Ok(self.keep(change, material, secret).await)
+                let policy = self.settings.policy.clone();
+                // Making keys must not hold up reviews.
+                let made = spawn_blocking(move || {
+                    carry_out(change, now, &policy, &kept, &held(material.as_deref(), since, now))
+                });
+                let made = made.await.map_err(|panic| format!("a bug: {panic}"))?;
+                let material = made.map_err(|error| error.to_string())?;
+                Ok(self.keep(change, &material, secret).await)
             }
         }
     }
 
-    /// Making keys must not hold up reviews.
-    async fn carried_out(
-        &self,
-        change: Change,
-        now: Timestamp,
-        kept: Kept,
-        material: Option<Arc<Material>>,
-    ) -> Result<Material, String> {
-        let (settings, since) = (Arc::clone(&self.settings), self.since);
-        let made = tokio::task::spawn_blocking(move || {
-            carry_out(change, now, &settings.policy, &kept, &held(material.as_deref(), since))
-        });
-        match made.await {
-            Ok(made) => made.map_err(|error| error.to_string()),
-            Err(panic) => Err(format!("a bug: {panic}")),
-        }
-    }
-
-    async fn keep(&self, change: Change, material: Material, secret: Option<Secret>) -> Done {
+    async fn keep(&self, change: Change, material: &Material, secret: Option<Secret>) -> Done {
         let is_new = secret.is_none();
-        match self.write(&material, secret).await {
+        match self.write(material, secret).await {
             Ok(written) => Done {
-                outcome: Outcome::Kept(change, Box::new(material)),
+                outcome: Outcome::Kept(change),
                 secret: Some(Watched::read(Some(Box::new(written)))),
                 configuration: None,
             },
