@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help check test test-kubernetes demo demo-cluster bench fuzz release docs clean
+.PHONY: help check test test-kubernetes faults demo demo-cluster bench fuzz release image deny sbom docs clean
 
 help: ## show this help
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -10,11 +10,15 @@ help: ## show this help
 check: ## format, lints and fast tests: the inner loop
 	cargo fmt --check
 	cargo clippy --locked --all-targets --quiet -- -D warnings
-	cargo clippy --locked --test cluster --quiet -- -D warnings
+	cargo clippy --locked --test cluster --test faults --quiet -- -D warnings
 	cargo test --locked --quiet
 
 test: check ## everything, on real parts: Kubernetes control plane, kubelet code, Spark (installs what is missing)
 	cargo test --locked --test cluster
+	cargo test --locked --test faults -- --short
+
+faults: ## restarts, rotations and crashes under load, minutes; fails where an executor is missed
+	cargo test --locked --quiet --test faults
 
 test-kubernetes: ## the tests on real parts again, on the oldest and the newest Kubernetes (each built once, 10 minutes)
 	for version in 1.34 1.37; do SPARK_SWAP_KUBERNETES=$$version cargo test --locked --test cluster; done
@@ -36,7 +40,7 @@ fuzz: ## fuzz every parser for a minute each (needs cargo-fuzz and a nightly too
 	cd fuzz && for target in $$(cargo +nightly fuzz list); do cargo +nightly fuzz run $$target -- -max_total_time=60; done
 
 docs: ## regenerate the reference pages and what of the manifests is made from the code
-	UPDATE_DOCS=1 cargo test --locked --quiet --test explain --test state --test check
+	UPDATE_DOCS=1 cargo test --locked --quiet --test explain --test state --test check --test server
 
 clean: ## remove build output (the caches outside the tree stay)
 	cargo clean

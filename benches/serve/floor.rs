@@ -9,7 +9,7 @@ use axum::routing::post;
 use axum_server::tls_rustls::RustlsConfig;
 use spark_swap::admission::answer::answer;
 use spark_swap::server::certificate::{Authority, Validity};
-use spark_swap::server::tls::{CertificatePair, ServedCertificate, server_config};
+use spark_swap::server::tls::{CertificatePair, ServedCertificate, TlsPolicy, server_config};
 use spark_swap::sizing::state::State;
 
 /// Serves for ever. The last argument is where the authority's certificate goes.
@@ -20,7 +20,7 @@ pub fn serve() {
     std::fs::write(std::env::args().next_back().unwrap(), authority.certificate_pem()).unwrap();
     let pair =
         CertificatePair::from_pem(issued.certificate_pem.as_bytes(), issued.key_pem.as_bytes()).unwrap();
-    let config = server_config(Arc::new(ServedCertificate::new(pair))).unwrap();
+    let config = server_config(Arc::new(ServedCertificate::new(pair)), &TlsPolicy::default()).unwrap();
     let constant: Bytes =
         answer(include_bytes!("../data/executor-typical.json"), &State::default()).unwrap().body.into();
     let router = Router::new().route(

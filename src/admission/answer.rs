@@ -5,6 +5,7 @@ use crate::sizing::class::Enforcement;
 use crate::sizing::state::State;
 
 use super::decision::decide;
+use super::event_note;
 use super::reason::{Notice, Reason};
 use super::review::{self, AuditAnnotations};
 use super::text::Text;
@@ -45,6 +46,8 @@ pub struct Record {
     pub notices: Vec<Notice>,
     /// For `ProofFailed`: what failed.
     pub failed_proof: Option<String>,
+    /// The key of the Event that the application's owner should see; [`event_note::of_review`] makes it.
+    pub event: Option<u64>,
 }
 
 /// A body that is not a review: answered with 400.
@@ -79,7 +82,7 @@ pub fn answer(body: &[u8], state: &State) -> Result<Answer, Malformed> {
         class: &decision.class_name,
         bound: bound.map(Bound::as_str),
     };
-    let body = review::write(uid, &decision.operations, audit, &decision.warnings());
+    let body = review::write(uid, &decision.operations, Some(audit), &decision.warnings());
     let is_enforced = |enforcement| enforcement == Enforcement::Enforce && !request.is_dry_run();
     let enforced = decision.plan.as_ref().filter(|plan| is_enforced(plan.enforcement));
     let owned = |text: Option<&Text<'_>>| text.map_or_else(String::new, |text| text.as_str().to_owned());
@@ -102,6 +105,7 @@ pub fn answer(body: &[u8], state: &State) -> Result<Answer, Malformed> {
         expected_swap: enforced.map_or(0, |plan| plan.expected_swap),
         notices: decision.notes.iter().map(|note| note.notice).collect(),
         failed_proof: decision.failed_proof,
+        event: event_note::key(&request, decision.reason),
     };
     Ok(Answer { body, record })
 }

@@ -6,6 +6,7 @@ use crate::sizing::class::SwapClass;
 use crate::sizing::plan::Terms;
 use crate::sizing::state::{CLASS_LABEL, OPT_OUT, State};
 
+use super::application::{application_id, fnv1a_64};
 use super::pod::{Container, Pod};
 use super::reason::{Note, Notice, Reason};
 
@@ -44,11 +45,8 @@ pub fn choose(pod: &Pod<'_>, namespace: &str, state: &State) -> Result<Arc<SwapC
 ///
 /// An application without an id is in only at 100 percent.
 pub fn is_rolled_out(pod: &Pod<'_>, container: &Container<'_>, percent: u64) -> bool {
-    let of_label = pod.label("spark-app-selector").filter(|id| !id.is_empty());
-    let id = of_label
-        .or_else(|| container.last_env("SPARK_APPLICATION_ID")?.1.literal().filter(|id| !id.is_empty()));
-    match id {
-        Some(id) => fnv1a_64(id.as_bytes()).checked_rem(100).is_some_and(|bucket| bucket < percent),
+    match application_id(pod, Some(container)) {
+        Some(id) => fnv1a_64(id.bytes()).checked_rem(100).is_some_and(|bucket| bucket < percent),
         None => percent >= 100,
     }
 }
@@ -96,22 +94,4 @@ pub fn refine<'c>(class: &'c SwapClass, pod: &Pod<'_>, notes: &mut Vec<Note>) ->
 fn percent(text: &str) -> Option<u64> {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     text.parse().ok().filter(|percent| digits && (1..=100).contains(percent))
-}
-
-fn fnv1a_64(bytes: &[u8]) -> u64 {
-    bytes
-        .iter()
-        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_hash_is_fnv1a() {
-        assert_eq!(fnv1a_64(b""), 0xcbf2_9ce4_8422_2325);
-        assert_eq!(fnv1a_64(b"a"), 0xaf63_dc4c_8601_ec8c);
-        assert_eq!(fnv1a_64(b"foobar"), 0x8594_4171_f739_67e8);
-    }
 }

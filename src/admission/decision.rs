@@ -159,7 +159,7 @@ impl Decision {
 }
 
 /// The request's namespace, else the pod's own, else `default`.
-fn namespace<'r>(request: &'r Request<'_, Pod<'_>>, pod: &'r Pod<'_>) -> &'r str {
+pub(super) fn namespace<'r>(request: &'r Request<'_, Pod<'_>>, pod: &'r Pod<'_>) -> &'r str {
     let of_request = request.namespace.as_ref();
     let of_pod = pod.metadata.as_ref().and_then(|metadata| metadata.namespace.as_ref());
     of_request.or(of_pod).map(super::text::Text::as_str).filter(|name| !name.is_empty()).unwrap_or("default")

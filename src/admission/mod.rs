@@ -1,9 +1,13 @@
 //! The admission flow: review, executor, class, plan, patch, response. Pure: no clock, no I/O, no async, no panic.
 
+pub mod advice;
 pub mod answer;
+pub mod application;
 pub mod class_choice;
 pub mod decision;
+pub mod event_note;
 pub mod executor;
+pub mod fail_open;
 pub mod operation;
 pub mod patch;
 pub mod plan_annotation;

@@ -38,6 +38,29 @@ pub struct Metadata<'a> {
     /// `annotations`.
     #[serde(borrow)]
     pub annotations: Option<TextMap<'a>>,
+    /// `ownerReferences`.
+    #[serde(borrow)]
+    pub owner_references: Option<Vec<OwnerReference<'a>>>,
+}
+
+/// One of `ownerReferences`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct OwnerReference<'a> {
+    /// `apiVersion`.
+    #[serde(borrow)]
+    pub api_version: Text<'a>,
+    /// `kind`.
+    #[serde(borrow)]
+    pub kind: Text<'a>,
+    /// `name`.
+    #[serde(borrow)]
+    pub name: Text<'a>,
+    /// `uid`.
+    #[serde(borrow)]
+    pub uid: Text<'a>,
+    /// `controller`.
+    pub controller: Option<bool>,
 }
 
 /// `spec`.
@@ -250,6 +273,19 @@ impl Pod<'_> {
     /// An annotation of the pod.
     pub fn annotation(&self, key: &str) -> Option<&str> {
         self.metadata.as_ref()?.annotations.as_ref()?.get(key)
+    }
+
+    /// The pod's controller, else its first owner; `None` where it has none, or one that is not named.
+    pub fn owner(&self) -> Option<&OwnerReference<'_>> {
+        let owners = self.metadata.as_ref()?.owner_references.as_deref()?;
+        let controller = owners.iter().find(|owner| owner.controller == Some(true));
+        controller.or_else(|| owners.first()).filter(|owner| owner.is_named())
+    }
+}
+
+impl OwnerReference<'_> {
+    fn is_named(&self) -> bool {
+        [&self.api_version, &self.kind, &self.name, &self.uid].iter().all(|text| !text.as_str().is_empty())
     }
 }
 

@@ -130,7 +130,8 @@ struct ResponseOut<'a> {
     patch_type: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     patch: Option<String>,
-    audit_annotations: AuditAnnotations<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    audit_annotations: Option<AuditAnnotations<'a>>,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     warnings: &'a [String],
 }
@@ -147,11 +148,12 @@ pub struct AuditAnnotations<'a> {
     pub bound: Option<&'a str>,
 }
 
-/// Writes the answer: always allowed; `patch` and `patchType` both or neither.
+/// Writes the answer: always allowed; `patch` and `patchType` both or neither. There is nothing to audit where nothing
+/// was decided.
 pub fn write(
     uid: &str,
     operations: &[Operation],
-    audit: AuditAnnotations<'_>,
+    audit: Option<AuditAnnotations<'_>>,
     warnings: &[String],
 ) -> Vec<u8> {
     let patch = (!operations.is_empty())

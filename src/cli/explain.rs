@@ -1,6 +1,5 @@
 //! `spark-swap explain`: what happens to an executor and why.
 
-pub mod advice;
 pub mod arithmetic;
 pub mod before_after;
 pub mod cause;

@@ -22,7 +22,6 @@ pub mod progress;
 pub mod selector;
 pub mod sentences;
 pub mod serve;
-pub mod sizes;
 pub mod spark_conf;
 pub mod state_source;
 pub mod table;

@@ -3,6 +3,7 @@
 mod certificate;
 mod certificate_flags;
 mod process;
+mod tls_policy;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -10,29 +11,32 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use clap::Args;
+use clap::{ArgAction, Args};
 use kube::Client;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tracing::{info, warn};
-use tracing_subscriber::filter::Targets;
 
 use super::Failure;
 use super::duration;
 use crate::admission::answer::answer;
 use crate::cluster::connection::{self, ClusterFlags, ServersCluster};
+use crate::cluster::events::Recorder;
 use crate::server::Server;
 use crate::server::drain::{DrainTimes, Ended};
+use crate::server::events;
 use crate::server::limits::Limits;
 use crate::server::metrics::Metrics;
 use crate::server::readiness::Readiness;
 use crate::server::state_reload::{self, StateReload};
 use crate::server::state_watch::{Outputs, StateWatch};
-use crate::server::telemetry::{self, LogFormat};
+use crate::server::telemetry::{self, LogFormat, LogLevel, LogLevels};
+use crate::server::watched;
 use crate::sizing::nodes::TaintPattern;
 use crate::sizing::state::Settings;
 use certificate_flags::CertificateFlags;
-use process::{address, count_signals, listen, runtime};
+use process::{address, allow_open_files, count_signals, listen, own_name, runtime};
+use tls_policy::TlsFlags;
 
 /// Run the webhook.
 ///
@@ -46,7 +50,7 @@ pub struct Serve {
     /// Address and port of the webhook (HTTPS, POST /mutate). Port 0 takes a free one; the log names it
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "0.0.0.0:8443", env = "SPARK_SWAP_LISTEN")]
     listen: SocketAddr,
-    /// Address and port of /livez, /readyz and /metrics (plain HTTP)
+    /// Address and port of /livez, /readyz, /metrics and /log-level (plain HTTP)
     #[arg(
         long,
         value_name = "ADDRESS:PORT",
@@ -56,6 +60,8 @@ pub struct Serve {
     admin_listen: SocketAddr,
     #[command(flatten)]
     certificate: CertificateFlags,
+    #[command(flatten)]
+    tls: TlsFlags,
     /// Watch the cluster of this kubeconfig file [default: $KUBECONFIG, else the pod's own cluster, else none]
     #[arg(long, value_name = "FILE", env = "SPARK_SWAP_KUBECONFIG")]
     kubeconfig: Option<PathBuf>,
@@ -70,6 +76,12 @@ pub struct Serve {
         env = "SPARK_SWAP_STATE"
     )]
     state: Vec<PathBuf>,
+    /// Tell the owners of executors (driver pods, StatefulSets) by Kubernetes Events what was done, once for each
+    /// application and reason; only in a cluster
+    #[arg(
+        long, value_name = "true|false", default_value_t = true, action = ArgAction::Set, env = "SPARK_SWAP_EVENTS"
+    )]
+    events: bool,
     /// A RuntimeClass whose pods may be changed; repeatable. Without it pods with a RuntimeClass are left alone
     #[arg(long, value_name = "NAME", value_delimiter = ',', env = "SPARK_SWAP_ALLOW_RUNTIME_CLASS")]
     allow_runtime_class: Vec<String>,
@@ -88,13 +100,13 @@ pub struct Serve {
         env = "SPARK_SWAP_DRAIN_TIMEOUT"
     )]
     drain_timeout: Duration,
-    /// Open connections; one more is closed at once
+    /// Open connections; one more makes the longest idle one go, and is closed at once where none is idle
     #[arg(
         long, value_name = "NUMBER", default_value_t = 1024, value_parser = at_least_one,
         env = "SPARK_SWAP_MAX_CONNECTIONS"
     )]
     max_connections: usize,
-    /// Reviews in flight; one more is answered with 503 at once
+    /// Reviews in flight; the pod of one more is admitted as it is, at once
     #[arg(
         long, value_name = "NUMBER", default_value_t = 256, value_parser = at_least_one,
         env = "SPARK_SWAP_MAX_REVIEWS"
@@ -107,11 +119,8 @@ pub struct Serve {
     #[arg(long, value_enum, default_value_t = LogFormat::Text, env = "SPARK_SWAP_LOG_FORMAT")]
     log_format: LogFormat,
     /// What is logged: error, warn, info, debug or trace, also by module (info,spark_swap::server=debug)
-    #[arg(
-        long, value_name = "LEVEL", default_value = "info", value_parser = telemetry::parse_levels,
-        env = "SPARK_SWAP_LOG_LEVEL"
-    )]
-    log_level: Targets,
+    #[arg(long, value_name = "LEVEL", default_value = "info", env = "SPARK_SWAP_LOG_LEVEL")]
+    log_level: LogLevels,
 }
 
 const MANUAL: &str = "\
@@ -120,6 +129,9 @@ Logs go to stderr, with a line for every review at debug; never a pod, never an 
 Ready is who gets through to itself: /readyz makes a TLS handshake with the webhook's port and judges the certificate as
 the API server will, by the caBundle of the webhook configuration. In the source self 'kubectl annotate secret
 spark-swap-tls spark-swap.io/rotate=ca' (or =leaf) asks for a rotation now.
+
+GET /log-level on the admin port shows what is logged; PUT changes it until the next start, from the machine or pod
+itself only: kubectl port-forward -n spark-swap POD 8080, then curl -X PUT -d debug localhost:8080/log-level
 
 SIGTERM or SIGINT: /readyz answers 503 at once; serving goes on with 'Connection: close' for --drain-delay; then open
 requests are finished, for at most --drain-timeout. A second signal aborts.
@@ -139,16 +151,16 @@ Exit codes:
 impl Serve {
     /// Runs the command.
     pub fn run(self) -> Result<(), Failure> {
-        telemetry::init(self.log_format, self.log_level.clone())
+        let log_level = telemetry::init(self.log_format, self.log_level.clone())
             .map_err(|error| Failure::bad_input("logging", error))?;
         let runtime = runtime(self.threads).map_err(|error| Failure::bad_input("--threads", error))?;
-        let result = runtime.block_on(self.serve());
+        let result = runtime.block_on(self.serve(log_level));
         // Whatever still runs in the background has nothing to finish.
         runtime.shutdown_background();
         result
     }
 
-    async fn serve(self) -> Result<(), Failure> {
+    async fn serve(self, log_level: LogLevel) -> Result<(), Failure> {
         let metrics = Arc::new(Metrics::new());
         let mut tasks = JoinSet::new();
 
@@ -166,11 +178,24 @@ impl Serve {
             let every = state_reload::POLL_INTERVAL;
             tasks.spawn(state_files.watch(every, Arc::clone(&state), Arc::clone(&metrics)));
         }
+        allow_open_files(self.max_connections);
         let https = listen("--listen", self.listen)?;
         let admin = listen("--admin-listen", self.admin_listen)?;
         let certificate = certificate::serve(certificate, client.clone(), &metrics, &mut tasks)?;
+        let (tls, client_ca) = self.tls.policy()?;
+        if let (Some(file), Some(clients)) = (client_ca, &tls.clients) {
+            tasks.spawn(file.watch(watched::POLL_INTERVAL, Arc::clone(clients), Arc::clone(&metrics)));
+        }
         let serving = if client.is_some() { "serving; ready after the first sync" } else { "ready" };
+        let mut events = None;
         if let Some(client) = client {
+            if self.events {
+                let (queue, notes) = events::queue(Arc::clone(&metrics));
+                let recorder = Recorder::new(client.clone(), &own_name());
+                // None of `tasks`, the end of which ends the webhook.
+                drop(tokio::spawn(events::write(notes, recorder, Arc::clone(&metrics))));
+                events = Some(queue);
+            }
             let outputs = Outputs {
                 state: Arc::clone(&state),
                 metrics: Arc::clone(&metrics),
@@ -192,8 +217,11 @@ impl Serve {
             https,
             admin,
             certificate,
+            tls,
             state,
             answer,
+            events,
+            log_level,
             metrics,
             readiness,
             limits: Limits {

@@ -8,6 +8,7 @@ pub mod class_status;
 pub mod connection;
 pub mod contact;
 pub mod documents;
+pub mod events;
 pub mod kubelet_config;
 pub mod live_state;
 pub mod node_group;

@@ -6,12 +6,18 @@ use std::pin::Pin;
 use axum::body::{Body, Bytes, HttpBody};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
+use crate::admission::fail_open;
+
 /// What is read and thrown away of a body that is not wanted, so that its sender gets to read the answer instead of a
 /// broken connection.
 const DISCARD: usize = 64 << 20;
 
 /// Up to this much is reserved because a sender says that it will come; more only as it comes.
 const TRUSTED: usize = 256 << 10;
+
+/// The uid of a review that is not looked at is searched for in this much of it. A connection has one request at a time,
+/// so the limit of connections bounds these beginnings as it bounds the read buffers, which are larger.
+const BEGINNING: usize = 4 << 10;
 
 /// The unit in which memory is accounted for.
 const PAGE: usize = 4 << 10;
@@ -38,6 +44,21 @@ pub(super) struct Arrived<'a> {
     held: Option<SemaphorePermit<'a>>,
 }
 
+/// A body that was not read to its end.
+#[derive(Debug)]
+pub(super) struct Unread {
+    /// Why.
+    pub(super) problem: BodyError,
+    /// For [`BodyError::NoRoom`]: what had arrived of it, at most [`BEGINNING`].
+    pub(super) beginning: Vec<u8>,
+}
+
+impl From<BodyError> for Unread {
+    fn from(problem: BodyError) -> Self {
+        Self { problem, beginning: Vec::new() }
+    }
+}
+
 /// Why a body was not read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum BodyError {
@@ -50,14 +71,10 @@ pub(super) enum BodyError {
 }
 
 /// Reads a body of at most `limit` bytes. A body of one piece is not copied.
-pub(super) async fn read<'a>(
-    body: &mut Body,
-    limit: usize,
-    room: &'a Room,
-) -> Result<Arrived<'a>, BodyError> {
+pub(super) async fn read<'a>(body: &mut Body, limit: usize, room: &'a Room) -> Result<Arrived<'a>, Unread> {
     let declared = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
     if declared > limit {
-        return Err(BodyError::TooLarge);
+        return Err(BodyError::TooLarge.into());
     }
     let mut held: Option<SemaphorePermit<'a>> = None;
     let mut first = Bytes::new();
@@ -66,21 +83,55 @@ pub(super) async fn read<'a>(
     while let Some(piece) = next_piece(body).await? {
         length = length.saturating_add(piece.len());
         if length > limit {
-            return Err(BodyError::TooLarge);
+            return Err(BodyError::TooLarge.into());
         }
-        make_room(&mut held, length, room)?;
-        if first.is_empty() && all.is_empty() {
+        if let Err(problem) = make_room(&mut held, length, room) {
+            let mut beginning = Vec::with_capacity(BEGINNING);
+            for part in [&first[..], &all, &piece] {
+                extend(&mut beginning, part);
+            }
+            return Err(Unread { problem, beginning });
+        }
+        if all.is_empty() && first.is_empty() {
             first = piece;
             continue;
         }
         if all.is_empty() {
             all.reserve_exact(declared.clamp(length, length.max(TRUSTED)));
             all.extend_from_slice(&first);
+            first = Bytes::new();
         }
         all.extend_from_slice(&piece);
     }
     let bytes = if all.is_empty() { first } else { Bytes::from(all) };
     Ok(Arrived { bytes, held })
+}
+
+/// The uid of a review that is not looked at: reads on until it is there, or the beginning is over.
+pub(super) async fn uid(body: &mut Body, mut beginning: Vec<u8>) -> Option<String> {
+    // Looked for again only after as much again has arrived, whatever the size of the pieces.
+    let mut next = 1;
+    loop {
+        let is_over = beginning.len() >= BEGINNING;
+        if is_over || beginning.len() >= next {
+            let uid = fail_open::uid(&beginning);
+            if is_over || uid.is_some() {
+                return uid;
+            }
+            next = beginning.len().saturating_mul(2);
+        }
+        match next_piece(body).await {
+            Ok(Some(piece)) => extend(&mut beginning, &piece),
+            Ok(None) => return fail_open::uid(&beginning),
+            Err(_) => return None,
+        }
+    }
+}
+
+/// Adds what belongs to the beginning.
+fn extend(beginning: &mut Vec<u8>, piece: &[u8]) {
+    let missing = BEGINNING.saturating_sub(beginning.len());
+    beginning.extend_from_slice(piece.get(..missing).unwrap_or(piece));
 }
 
 /// Reads on and throws away, up to a bound.

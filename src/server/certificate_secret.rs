@@ -46,7 +46,7 @@ impl CertificateSecret {
     pub fn take(&mut self, sighting: Sighting<Secret>) {
         match sighting {
             Sighting::Failed(problem) => {
-                self.metrics.watch_failed("secrets");
+                self.metrics.watch_failed("Secret");
                 if self.failure.as_ref() != Some(&problem) {
                     warn!(secret = %self.secret, problem, "a watch failed; the last certificate stays in force");
                     self.served.is_missing_because(problem.clone());

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 use tokio::net::TcpStream;
@@ -37,20 +38,21 @@ pub enum Outcome {
 /// For the connection, and again for the handshake.
 const TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Shakes hands with `address` (`host:port`) as with a server of this name.
-pub async fn shake_hands(address: String, name: String) -> Handshake {
-    let outcome = attempt(&address, &name).await;
+/// Shakes hands with `address` (`host:port`) as with a server of this name, and shows a certificate where there is one
+/// to show.
+pub async fn shake_hands(address: String, name: String, shown: Option<Arc<CertifiedKey>>) -> Handshake {
+    let outcome = attempt(&address, &name, shown).await;
     Handshake { address, name, outcome }
 }
 
-async fn attempt(address: &str, name: &str) -> Outcome {
+async fn attempt(address: &str, name: &str, shown: Option<Arc<CertifiedKey>>) -> Outcome {
     let stream = match timeout(TIMEOUT, TcpStream::connect(address)).await {
         Ok(Ok(stream)) => stream,
         Ok(Err(error)) => return Outcome::Unreachable(error.to_string()),
         Err(_) => return Outcome::Unreachable("no answer in time".to_owned()),
     };
     let seen = Arc::new(Witness::new());
-    let connector = match configuration(&seen) {
+    let connector = match configuration(&seen, shown) {
         Ok(configuration) => TlsConnector::from(Arc::new(configuration)),
         Err(error) => return Outcome::NoTls(error.to_string()),
     };
@@ -72,12 +74,15 @@ async fn attempt(address: &str, name: &str) -> Outcome {
     }
 }
 
-fn configuration(witness: &Arc<Witness>) -> Result<ClientConfig, Error> {
-    let mut configuration = ClientConfig::builder_with_provider(Arc::clone(&witness.provider))
+fn configuration(witness: &Arc<Witness>, shown: Option<Arc<CertifiedKey>>) -> Result<ClientConfig, Error> {
+    let builder = ClientConfig::builder_with_provider(Arc::clone(&witness.provider))
         .with_safe_default_protocol_versions()?
         .dangerous()
-        .with_custom_certificate_verifier(Arc::<Witness>::clone(witness))
-        .with_no_client_auth();
+        .with_custom_certificate_verifier(Arc::<Witness>::clone(witness));
+    let mut configuration = match shown {
+        Some(shown) => builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(shown))),
+        None => builder.with_no_client_auth(),
+    };
     configuration.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(configuration)
 }
@@ -157,10 +162,11 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let hang_up = async { drop(listener.accept().await.unwrap()) };
-        let (handshake, ()) = tokio::join!(shake_hands(address.clone(), "localhost".to_owned()), hang_up);
+        let (handshake, ()) =
+            tokio::join!(shake_hands(address.clone(), "localhost".to_owned(), None), hang_up);
         assert!(matches!(handshake.outcome, Outcome::NoTls(_)), "{handshake:?}");
         drop(listener);
-        let handshake = shake_hands(address, "localhost".to_owned()).await;
+        let handshake = shake_hands(address, "localhost".to_owned(), None).await;
         assert!(matches!(handshake.outcome, Outcome::Unreachable(_)), "{handshake:?}");
     }
 }

@@ -2,6 +2,7 @@
 
 use std::future::{Ready, ready};
 use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -10,8 +11,9 @@ use axum_server::accept::{Accept, TcpConfigAcceptor, TcpKeepaliveConfig, TcpSock
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 use tokio::net::TcpStream;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower_service::Service;
+
+use super::connections::{Connections, Slot, Stream};
 
 /// The largest body of a review. The API server accepts objects of 3 MiB, and a review of an update holds two.
 pub const MAX_BODY: usize = 8 << 20;
@@ -19,11 +21,12 @@ pub const MAX_BODY: usize = 8 << 20;
 /// The bounds of a server.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Open connections; one more is closed at once. The API server keeps 25 idle ones per replica.
+    /// Open connections; one more makes the longest idle one go, and is closed at once where none is idle. Each API
+    /// server keeps 25 idle ones per replica.
     pub max_connections: usize,
-    /// Reviews in flight; one more is answered with 503 at once.
+    /// Reviews in flight; one more is admitted as it is, at once.
     pub max_reviews: usize,
-    /// Memory for the bodies of all reviews in flight; a body for which there is no room is answered with 503.
+    /// Memory for the bodies of all reviews in flight; a pod for whose body there is no room is admitted as it is.
     pub body_memory: usize,
     /// For the TLS handshake.
     pub handshake_timeout: Duration,
@@ -50,48 +53,68 @@ impl Default for Limits {
     }
 }
 
-/// Accepts connections while there are slots, without Nagle's delay (40 ms on every new connection) and with keepalive.
+/// How many connections may be open for a moment: those that had to make room need time to go.
+pub fn most_open(max_connections: usize) -> usize {
+    max_connections.saturating_add(most_leaving(max_connections))
+}
+
+/// How many of these were told to go.
+pub(super) fn most_leaving(max_connections: usize) -> usize {
+    max_connections.div_ceil(8)
+}
+
+/// Accepts connections within a limit, without Nagle's delay (40 ms on every new connection) and with keepalive.
 #[derive(Clone, Debug)]
 pub struct LimitedAcceptor {
-    slots: Arc<Semaphore>,
+    connections: Arc<Connections>,
     tcp: TcpConfigAcceptor,
-    open: Gauge,
     rejected: Counter,
 }
 
 impl LimitedAcceptor {
-    /// At most `max_connections` at a time; counts the open ones and those that were closed at once.
-    pub fn new(max_connections: usize, open: Gauge, rejected: Counter) -> Self {
+    /// At most `max_connections` at a time. One more makes the longest idle one go; where none is idle, it is closed
+    /// itself.
+    pub fn new(max_connections: usize, counts: ConnectionCounts) -> Self {
         let keepalive = TcpKeepaliveConfig::new()
             .time(Duration::from_secs(30))
             .interval(Duration::from_secs(10))
             .retries(3);
         let config = TcpSocketConfig::new().nodelay(true).keepalive(keepalive);
         Self {
-            slots: Arc::new(Semaphore::new(max_connections.min(Semaphore::MAX_PERMITS))),
+            connections: Connections::new(max_connections, counts.open, counts.displaced),
             tcp: TcpConfigAcceptor::new(config),
-            open,
-            rejected,
+            rejected: counts.rejected,
         }
     }
 }
 
+/// Where a [`LimitedAcceptor`] counts.
+#[derive(Clone, Debug, Default)]
+pub struct ConnectionCounts {
+    /// Open connections.
+    pub open: Gauge,
+    /// Closed while idle, for a new one.
+    pub displaced: Counter,
+    /// Closed at once.
+    pub rejected: Counter,
+}
+
 impl<S> Accept<TcpStream, S> for LimitedAcceptor {
-    type Stream = TcpStream;
+    type Stream = Stream;
     type Service = Held<S>;
-    type Future = Ready<io::Result<(TcpStream, Held<S>)>>;
+    type Future = Ready<io::Result<(Stream, Held<S>)>>;
 
     fn accept(&self, stream: TcpStream, service: S) -> Self::Future {
-        let Ok(permit) = Arc::clone(&self.slots).try_acquire_owned() else {
+        let Some(slot) = self.connections.admit() else {
             self.rejected.inc();
             return ready(Err(io::Error::new(io::ErrorKind::QuotaExceeded, "too many connections")));
         };
-        let slot = Arc::new(Slot::new(permit, self.open.clone()));
+        let slot = Arc::new(slot);
         ready(
             self.tcp
                 .accept(stream, service)
                 .into_inner()
-                .map(|(stream, service)| (stream, Held { service, slot })),
+                .map(|(stream, service)| (Stream::new(stream, Arc::clone(&slot)), Held { service, slot })),
         )
     }
 }
@@ -100,40 +123,29 @@ impl<S> Accept<TcpStream, S> for LimitedAcceptor {
 #[derive(Clone)]
 pub struct Held<S> {
     service: S,
-    #[expect(dead_code, reason = "held until the connection ends")]
     slot: Arc<Slot>,
 }
 
-impl<S: Service<R>, R> Service<R> for Held<S> {
+impl<S, R> Service<R> for Held<S>
+where
+    S: Service<R>,
+    S::Future: Send + 'static,
+{
     type Response = S::Response;
     type Error = S::Error;
-    type Future = S::Future;
+    type Future = Pin<Box<dyn Future<Output = Result<S::Response, S::Error>> + Send>>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.service.poll_ready(context)
     }
 
     fn call(&mut self, request: R) -> Self::Future {
-        self.service.call(request)
-    }
-}
-
-#[derive(Debug)]
-struct Slot {
-    #[expect(dead_code, reason = "given back when the slot is dropped")]
-    permit: OwnedSemaphorePermit,
-    open: Gauge,
-}
-
-impl Slot {
-    fn new(permit: OwnedSemaphorePermit, open: Gauge) -> Self {
-        open.inc();
-        Self { permit, open }
-    }
-}
-
-impl Drop for Slot {
-    fn drop(&mut self) {
-        self.open.dec();
+        let busy = self.slot.busy();
+        let answer = self.service.call(request);
+        Box::pin(async move {
+            let answer = answer.await;
+            drop(busy);
+            answer
+        })
     }
 }

@@ -1,6 +1,9 @@
 //! What `/metrics` shows. Labels are words of ours or names of existing classes, never text from a request.
 
 mod certificates;
+mod events;
+pub mod reference;
+mod registered;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -15,9 +18,14 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
-use prometheus_client::registry::Registry;
+
+pub use self::events::EventOutcome;
+pub use self::registered::Described;
 
 use self::certificates::CertificateMetrics;
+use self::events::EventMetrics;
+use self::registered::Registered;
+use super::refused_clients::Refusal;
 use crate::admission::answer::Record;
 use crate::cluster::contact::Contact;
 use crate::cluster::objects::Kind;
@@ -32,7 +40,7 @@ const DURATION_BUCKETS: [f64; 14] =
 /// Every metric of the process.
 #[derive(Debug)]
 pub struct Metrics {
-    registry: Registry,
+    registry: Registered,
     reviews: Family<ReviewLabels, Counter>,
     review_duration: Histogram,
     plans_rejected: Counter,
@@ -46,11 +54,15 @@ pub struct Metrics {
     pub connections: Gauge,
     /// Connections closed at once because of `--max-connections`.
     pub connections_rejected: Counter,
+    /// Connections without a request that were closed to make room for a new one.
+    pub connections_displaced: Counter,
     /// Handshakes that failed or took too long.
     pub handshake_failures: Counter,
     /// When the served certificate expires, seconds since 1970.
     pub certificate_expiry: Gauge,
     certificate_reloads: Family<ReloadLabels, Counter>,
+    clients_refused: Family<RefusalLabels, Counter>,
+    client_ca_reloads: Family<ReloadLabels, Counter>,
     /// Of self-managed certificates.
     pub certificates: CertificateMetrics,
     /// Problems in the newest state, which may not be the one in force.
@@ -60,6 +72,7 @@ pub struct Metrics {
     state_reloads: Family<ReloadLabels, Counter>,
     state_objects: Family<KindLabels, Gauge>,
     watch_failures: Family<KindLabels, Counter>,
+    events: EventMetrics,
     state_age: Gauge<f64, AtomicU64>,
     contact: OnceLock<Arc<Contact>>,
 }
@@ -75,7 +88,7 @@ pub enum Outcome {
     Malformed,
     /// The core panicked; admitted without a patch, or 500 if the body has no uid.
     Panicked,
-    /// Over `--max-reviews` or the memory for bodies: 503.
+    /// Over `--max-reviews` or the memory for bodies; admitted without a patch, or 503 if no uid can be read.
     Overloaded,
     /// The body is over the limit: 413.
     TooLarge,
@@ -84,6 +97,17 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// Every outcome.
+    pub const ALL: [Self; 7] = [
+        Self::Patched,
+        Self::Unchanged,
+        Self::Malformed,
+        Self::Panicked,
+        Self::Overloaded,
+        Self::TooLarge,
+        Self::Incomplete,
+    ];
+
     /// The label's value.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -108,6 +132,9 @@ pub enum ReloadOutcome {
 }
 
 impl ReloadOutcome {
+    /// Every outcome.
+    pub const ALL: [Self; 2] = [Self::Replaced, Self::Failed];
+
     /// The label's value.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -121,7 +148,7 @@ impl Metrics {
     /// Every metric, at zero.
     pub fn new() -> Self {
         let mut metrics = Self {
-            registry: Registry::with_prefix("spark_swap"),
+            registry: Registered::new(),
             reviews: Family::default(),
             review_duration: Histogram::new(DURATION_BUCKETS),
             plans_rejected: Counter::default(),
@@ -131,15 +158,19 @@ impl Metrics {
             panics: Counter::default(),
             connections: Gauge::default(),
             connections_rejected: Counter::default(),
+            connections_displaced: Counter::default(),
             handshake_failures: Counter::default(),
             certificate_expiry: Gauge::default(),
             certificate_reloads: Family::default(),
+            clients_refused: Family::default(),
+            client_ca_reloads: Family::default(),
             certificates: CertificateMetrics::default(),
             state_problems: Gauge::default(),
             state_loaded: Gauge::default(),
             state_reloads: Family::default(),
             state_objects: Family::default(),
             watch_failures: Family::default(),
+            events: EventMetrics::default(),
             state_age: Gauge::default(),
             contact: OnceLock::new(),
         };
@@ -173,6 +204,16 @@ impl Metrics {
         self.certificate_reloads.get_or_create(&ReloadLabels { outcome }).inc();
     }
 
+    /// Counts a client that was not let in.
+    pub fn client_refused(&self, reason: Refusal) {
+        self.clients_refused.get_or_create(&RefusalLabels { reason }).inc();
+    }
+
+    /// Counts that the authorities of clients were read again.
+    pub fn client_ca_reload(&self, outcome: ReloadOutcome) {
+        self.client_ca_reloads.get_or_create(&ReloadLabels { outcome }).inc();
+    }
+
     /// Counts that the state was made again.
     pub fn state_reload(&self, outcome: ReloadOutcome) {
         self.state_reloads.get_or_create(&ReloadLabels { outcome }).inc();
@@ -181,6 +222,11 @@ impl Metrics {
     /// Counts that a list or watch failed or broke off.
     pub fn watch_failed(&self, kind: &'static str) {
         self.watch_failures.get_or_create(&KindLabels { kind }).inc();
+    }
+
+    /// Counts what became of an Event.
+    pub fn event(&self, outcome: EventOutcome) {
+        self.events.count(outcome);
     }
 
     /// How many objects of a kind the state is made from.
@@ -201,8 +247,13 @@ impl Metrics {
             self.state_age.set(contact.age(Instant::now()).as_secs_f64());
         }
         let mut text = String::with_capacity(8 << 10);
-        encode(&mut text, &self.registry)?;
+        encode(&mut text, self.registry.registry())?;
         Ok(text)
+    }
+
+    /// Every metric, in the order of the code.
+    pub fn described(&self) -> &[Described] {
+        self.registry.described()
     }
 
     fn review(&self, labels: &ReviewLabels, duration: Duration) {
@@ -227,14 +278,20 @@ impl Metrics {
         to.register("reviews_in_flight", "Reviews being answered", self.reviews_in_flight.clone());
         to.register("panics", "Panics while answering; each is a bug", self.panics.clone());
         to.register("connections", "Open connections to the webhook", self.connections.clone());
-        let help = "Connections closed at once because there were too many";
+        let help = "Connections closed at once because there were too many, all of them busy";
         to.register("connections_rejected", help, self.connections_rejected.clone());
+        let help = "Connections without a request that were closed to make room for a new one";
+        to.register("connections_displaced", help, self.connections_displaced.clone());
         let help = "TLS handshakes that failed or took too long";
         to.register("handshake_failures", help, self.handshake_failures.clone());
         let help = "When the served certificate expires, seconds since 1970";
         to.register("certificate_expiry_timestamp_seconds", help, self.certificate_expiry.clone());
         let help = "New certificates by outcome";
         to.register("certificate_reloads", help, self.certificate_reloads.clone());
+        let help = "Clients whose certificate, or the lack of one, did not let them in, by reason";
+        to.register("clients_refused", help, self.clients_refused.clone());
+        let help = "New files with the authorities of clients by outcome";
+        to.register("client_ca_reloads", help, self.client_ca_reloads.clone());
         self.certificates.register(to);
         let help = "Problems in the newest state; the log names them";
         to.register("state_problems", help, self.state_problems.clone());
@@ -247,9 +304,14 @@ impl Metrics {
         to.register("watch_failures", help, self.watch_failures.clone());
         let help = "For how long the API server has not told of changes, 0 while it does";
         to.register("state_age_seconds", help, self.state_age.clone());
-        for outcome in [ReloadOutcome::Replaced, ReloadOutcome::Failed] {
+        self.events.register(to);
+        for outcome in ReloadOutcome::ALL {
             drop(self.certificate_reloads.get_or_create(&ReloadLabels { outcome }));
+            drop(self.client_ca_reloads.get_or_create(&ReloadLabels { outcome }));
             drop(self.state_reloads.get_or_create(&ReloadLabels { outcome }));
+        }
+        for reason in Refusal::ALL {
+            drop(self.clients_refused.get_or_create(&RefusalLabels { reason }));
         }
     }
 }
@@ -275,6 +337,11 @@ struct KindLabels {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ReloadLabels {
     outcome: ReloadOutcome,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RefusalLabels {
+    reason: Refusal,
 }
 
 impl EncodeLabelValue for Outcome {

@@ -3,13 +3,18 @@
 //! [`Server::run`] takes bound listeners and futures for the shutdown, so that tests run it in-process on port 0.
 //! [`mutate`] answers reviews, within [`limits`]; [`tls`] holds the certificate, which comes from [`self_managed`],
 //! [`certificate_secret`], [`certificate_files`] or memory, and [`published`] tells whom the API server trusts for it;
-//! [`state_reload`] renews the state; [`drain`] ends the process without losing a request.
+//! [`client_certificates`] says who may call; [`state_reload`] renews the state; [`events`] tells of decisions; [`drain`]
+//! ends the process without losing a request.
 
 pub mod admin;
 mod body;
 pub mod certificate_files;
 pub mod certificate_secret;
+pub mod client_ca_file;
+pub mod client_certificates;
+mod connections;
 pub mod drain;
+pub mod events;
 pub mod handshake;
 mod https;
 pub mod limits;
@@ -17,13 +22,16 @@ pub mod metrics;
 pub mod mutate;
 pub mod published;
 pub mod readiness;
-mod self_call;
+pub mod refused_clients;
+mod seldom;
+pub mod self_call;
 pub mod self_managed;
 pub mod state_reload;
 pub mod state_watch;
 pub mod telemetry;
 pub mod tls;
 pub mod trust;
+pub mod watched;
 
 use std::io;
 use std::net::TcpListener;
@@ -36,12 +44,14 @@ use tracing::error;
 
 use self::admin::Admin;
 use self::drain::{DrainTimes, Ended};
+use self::events::EventQueue;
 use self::limits::Limits;
 use self::metrics::Metrics;
 use self::mutate::{AnswerFn, Mutate};
 use self::readiness::Readiness;
 use self::self_call::SelfCall;
-use self::tls::ServedCertificate;
+use self::telemetry::LogLevel;
+use self::tls::{ServedCertificate, TlsPolicy};
 pub use crate::cluster::certificates::authority as certificate;
 use crate::sizing::state::State;
 
@@ -54,10 +64,16 @@ pub struct Server {
     pub admin: TcpListener,
     /// The certificate, which may be replaced while the server runs.
     pub certificate: Arc<ServedCertificate>,
+    /// Which TLS is spoken, and with whom.
+    pub tls: TlsPolicy,
     /// The state, which may be replaced while the server runs.
     pub state: Arc<ArcSwap<State>>,
     /// The pure core.
     pub answer: AnswerFn,
+    /// Tells the owners of executors, where there is a cluster to tell it.
+    pub events: Option<EventQueue>,
+    /// What is logged, which may be changed while the server runs.
+    pub log_level: LogLevel,
     /// Counts what happens.
     pub metrics: Arc<Metrics>,
     /// Whether requests are wanted.
@@ -75,15 +91,31 @@ impl Server {
         shutdown: impl Future<Output = ()>,
         abort: impl Future<Output = ()>,
     ) -> Result<Ended, ServeError> {
-        let Self { https, admin, certificate, state, answer, metrics, readiness, limits, drain } = self;
-        let config = tls::server_config(Arc::clone(&certificate))?;
-        let router = Mutate::new(answer, state, Arc::clone(&metrics), limits).router(Arc::clone(&readiness));
+        let Self {
+            https,
+            admin,
+            certificate,
+            tls,
+            state,
+            answer,
+            events,
+            log_level,
+            metrics,
+            readiness,
+            limits,
+            drain,
+        } = self;
+        let config = tls::server_config(Arc::clone(&certificate), &tls)?;
+        let router =
+            Mutate::new(answer, state, events, Arc::clone(&metrics), limits).router(Arc::clone(&readiness));
         let address = https.local_addr().map_err(|error| ServeError::stopped("https", Ok(Err(error))))?;
-        let self_call = SelfCall::new(address, Arc::clone(&certificate), Arc::clone(&metrics), limits);
+        let (own, counts) = (Arc::clone(&certificate), Arc::clone(&metrics));
+        let self_call = SelfCall::new(address, own, tls.clients.clone(), counts, limits);
         let probes = Admin {
             metrics: Arc::clone(&metrics),
             readiness: Arc::clone(&readiness),
             certificate,
+            log_level,
             self_call: Arc::new(self_call),
         };
 

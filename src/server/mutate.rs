@@ -1,6 +1,5 @@
 //! `POST /mutate`: bytes in, the core's answer out, and an account of what happened.
 
-use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
@@ -13,19 +12,25 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::map_response_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
-use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 use tracing::{debug, error, warn};
 
 use super::body::{self, BodyError, Room};
+use super::events::EventQueue;
 use super::limits::{Limits, MAX_BODY};
 use super::metrics::{Metrics, Outcome};
 use super::readiness::Readiness;
+use super::seldom::Seldom;
 use crate::admission::answer::{Answer, Malformed, Record};
+use crate::admission::{event_note, fail_open};
 use crate::sizing::state::State;
 
 /// The path of the webhook.
 pub const PATH: &str = "/mutate";
+
+/// Sent with the answer to a review for which there was no room.
+const OVERLOADED: &str =
+    "spark-swap: overloaded, so this pod is admitted as it is; run more replicas of spark-swap";
 
 /// The pure function that answers reviews: [`crate::admission::answer::answer`], or another one in tests.
 pub type AnswerFn = fn(&[u8], &State) -> Result<Answer, Malformed>;
@@ -35,17 +40,26 @@ pub type AnswerFn = fn(&[u8], &State) -> Result<Answer, Malformed>;
 pub struct Mutate {
     answer: AnswerFn,
     state: Arc<ArcSwap<State>>,
+    events: Option<EventQueue>,
     metrics: Arc<Metrics>,
     limits: Limits,
     slots: Semaphore,
     room: Room,
+    overloaded: Seldom,
 }
 
 impl Mutate {
     /// Answers with `answer` from the latest `state`.
-    pub fn new(answer: AnswerFn, state: Arc<ArcSwap<State>>, metrics: Arc<Metrics>, limits: Limits) -> Self {
+    pub fn new(
+        answer: AnswerFn,
+        state: Arc<ArcSwap<State>>,
+        events: Option<EventQueue>,
+        metrics: Arc<Metrics>,
+        limits: Limits,
+    ) -> Self {
         let slots = Semaphore::new(limits.max_reviews.min(Semaphore::MAX_PERMITS));
-        Self { answer, state, metrics, limits, slots, room: Room::new(limits.body_memory) }
+        let room = Room::new(limits.body_memory);
+        Self { answer, state, events, metrics, limits, slots, room, overloaded: Seldom::default() }
     }
 
     /// The routes of the HTTPS port. While draining every response asks for the connection to be closed, so that
@@ -59,14 +73,22 @@ impl Mutate {
 
     /// Reads and answers one review.
     async fn review(&self, headers: &HeaderMap, mut body: Body) -> Verdict {
-        let Ok(_slot) = self.slots.try_acquire() else {
-            return self.refuse(headers, &mut body, BodyError::NoRoom).await;
+        let Ok(slot) = self.slots.try_acquire() else {
+            return self.admit_unseen(&mut body, Vec::new()).await;
         };
-        let _in_flight = InFlight::new(&self.metrics);
+        let in_flight = InFlight::new(&self.metrics);
         let read = body::read(&mut body, MAX_BODY, &self.room);
         match tokio::time::timeout(self.limits.body_timeout, read).await {
             Ok(Ok(arrived)) => self.decide(&arrived.bytes),
-            Ok(Err(problem)) => self.refuse(headers, &mut body, problem).await,
+            Ok(Err(unread)) => match unread.problem {
+                BodyError::TooLarge => self.refuse(headers, &mut body).await,
+                BodyError::NoRoom => {
+                    drop(in_flight);
+                    drop(slot);
+                    self.admit_unseen(&mut body, unread.beginning).await
+                }
+                BodyError::Broken => Verdict::Incomplete,
+            },
             Err(_) => Verdict::Incomplete,
         }
     }
@@ -74,25 +96,45 @@ impl Mutate {
     /// Calls the pure function, right here: it needs some 15 µs. A bug in it must not cost the process its life.
     fn decide(&self, body: &[u8]) -> Verdict {
         let state = self.state.load();
-        match catch_unwind(AssertUnwindSafe(|| (self.answer)(body, &state))) {
+        let answer = || {
+            let answer = (self.answer)(body, &state)?;
+            if let (Some(events), Some(key)) = (&self.events, answer.record.event) {
+                // Another decision, once for each application and reason.
+                events.tell(key, || event_note::of_review(body, &state));
+            }
+            Ok(answer)
+        };
+        match catch_unwind(AssertUnwindSafe(answer)) {
             Ok(Ok(answer)) => Verdict::Answered(answer),
             Ok(Err(malformed)) => Verdict::Malformed(malformed),
-            Err(_) => Verdict::Panicked(fail_open(body)),
+            Err(_) => Verdict::Panicked(fail_open::uid(body).map(|uid| fail_open::answer(&uid, None))),
         }
     }
 
-    /// Gives the sender the chance to read the answer: it may still be sending.
-    async fn refuse(&self, headers: &HeaderMap, body: &mut Body, problem: BodyError) -> Verdict {
+    /// There is no room for this review now: it is admitted as it is, which takes no more than the beginning of the body.
+    async fn admit_unseen(&self, body: &mut Body, beginning: Vec<u8>) -> Verdict {
+        let mut uid = None;
+        let read = async {
+            uid = body::uid(body, beginning).await;
+            body::discard(body).await;
+        };
+        self.in_time(read).await;
+        Verdict::Overloaded(uid.map(|uid| fail_open::answer(&uid, Some(OVERLOADED))))
+    }
+
+    /// Too large.
+    async fn refuse(&self, headers: &HeaderMap, body: &mut Body) -> Verdict {
+        // Who asks beforehand is told not to send it.
         if !headers.contains_key(header::EXPECT) {
-            let discard = body::discard(body);
-            if tokio::time::timeout(self.limits.body_timeout, discard).await.is_err() {
-                debug!("a refused body did not end in time");
-            }
+            self.in_time(body::discard(body)).await;
         }
-        match problem {
-            BodyError::TooLarge => Verdict::TooLarge,
-            BodyError::NoRoom => Verdict::Overloaded,
-            BodyError::Broken => Verdict::Incomplete,
+        Verdict::TooLarge
+    }
+
+    /// Gives the sender of an unwanted body the chance to read the answer: it may still be sending.
+    async fn in_time(&self, discard: impl Future<Output = ()>) {
+        if tokio::time::timeout(self.limits.body_timeout, discard).await.is_err() {
+            debug!("an unwanted body did not end in time");
         }
     }
 
@@ -118,9 +160,14 @@ impl Mutate {
                 self.metrics.failed(Outcome::Panicked, "", duration);
                 error!("answering a review panicked, which is a bug in spark-swap: please report it");
             }
-            Verdict::Overloaded => {
+            Verdict::Overloaded(_) => {
                 self.metrics.failed(Outcome::Overloaded, "", duration);
-                debug!("over the limit of reviews in flight");
+                if let Some(before) = self.overloaded.take_turn() {
+                    warn!(
+                        before,
+                        "too many reviews at once: pods are admitted as they are; run more replicas"
+                    );
+                }
             }
             Verdict::TooLarge => {
                 self.metrics.failed(Outcome::TooLarge, "", duration);
@@ -140,7 +187,8 @@ enum Verdict {
     Malformed(Malformed),
     /// With the answer that admits the pod unchanged, where the uid is known.
     Panicked(Option<Vec<u8>>),
-    Overloaded,
+    /// With the answer that admits the pod unchanged, where the uid is known.
+    Overloaded(Option<Vec<u8>>),
     TooLarge,
     Incomplete,
 }
@@ -150,9 +198,9 @@ impl IntoResponse for Verdict {
         match self {
             Self::Answered(answer) => json(answer.body),
             Self::Malformed(malformed) => text(StatusCode::BAD_REQUEST, &malformed.to_string()),
-            Self::Panicked(Some(answer)) => json(answer),
+            Self::Panicked(Some(answer)) | Self::Overloaded(Some(answer)) => json(answer),
             Self::Panicked(None) => text(StatusCode::INTERNAL_SERVER_ERROR, "internal error"),
-            Self::Overloaded => text(StatusCode::SERVICE_UNAVAILABLE, "too many reviews in flight"),
+            Self::Overloaded(None) => text(StatusCode::SERVICE_UNAVAILABLE, "too many reviews in flight"),
             Self::TooLarge => {
                 text(StatusCode::PAYLOAD_TOO_LARGE, &format!("the body is larger than {MAX_BODY} bytes"))
             }
@@ -223,36 +271,6 @@ fn notices(record: &Record) -> Option<String> {
 /// The beginning of a text, in at most `length` bytes.
 fn cut(text: &str, length: usize) -> &str {
     text.get(..text.floor_char_boundary(length)).unwrap_or_default()
-}
-
-/// The answer that admits the pod as it is; `None` when not even the uid can be read.
-fn fail_open(body: &[u8]) -> Option<Vec<u8>> {
-    #[derive(Deserialize, Serialize)]
-    struct Uid<'a> {
-        #[serde(borrow)]
-        uid: Cow<'a, str>,
-    }
-    #[derive(Deserialize)]
-    struct Review<'a> {
-        #[serde(borrow)]
-        request: Uid<'a>,
-    }
-    #[derive(Serialize)]
-    struct Response<'a> {
-        uid: Cow<'a, str>,
-        allowed: bool,
-    }
-    #[derive(Serialize)]
-    #[serde(rename_all = "camelCase")]
-    struct ReviewResponse<'a> {
-        api_version: &'static str,
-        kind: &'static str,
-        response: Response<'a>,
-    }
-    let review: Review<'_> = serde_json::from_slice(body).ok()?;
-    let response = Response { uid: review.request.uid, allowed: true };
-    let review = ReviewResponse { api_version: "admission.k8s.io/v1", kind: "AdmissionReview", response };
-    serde_json::to_vec(&review).ok()
 }
 
 /// A review in flight, as a gauge shows it.

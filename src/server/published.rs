@@ -15,7 +15,7 @@ use crate::cluster::one_object::{Sighting, watch_one};
 use crate::cluster::webhook_entry::{ca_bundle, entry, server_name};
 
 /// What the configuration is called in metrics.
-pub(super) const CONFIGURATIONS: &str = "mutatingwebhookconfigurations";
+pub(super) const CONFIGURATION: &str = "MutatingWebhookConfiguration";
 
 /// Watches the configuration for ever, so that readiness judges the served certificate by what is published. While
 /// nothing is, somebody else is about to publish it, or the webhook is called with a certificate of a public authority.
@@ -30,7 +30,7 @@ pub async fn watch(client: Client, name: String, served: Arc<ServedCertificate>,
                 served.judge_by(published.unwrap_or_default());
             }
             Sighting::Failed(problem) => {
-                metrics.watch_failed(CONFIGURATIONS);
+                metrics.watch_failed(CONFIGURATION);
                 if failure.as_ref() != Some(&problem) {
                     warn!(
                         configuration = name,

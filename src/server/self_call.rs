@@ -9,6 +9,7 @@ use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 
 use super::admin::unix_seconds;
+use super::client_certificates::ClientCertificates;
 use super::handshake::{Outcome, shake_hands};
 use super::limits::Limits;
 use super::metrics::Metrics;
@@ -24,9 +25,11 @@ const ANY_NAME: &str = "localhost";
 
 /// Calls our own HTTPS port, one call at a time.
 #[derive(Debug)]
-pub(super) struct SelfCall {
+pub struct SelfCall {
     address: SocketAddr,
     certificate: Arc<ServedCertificate>,
+    /// Where clients need a certificate.
+    clients: Option<Arc<ClientCertificates>>,
     metrics: Arc<Metrics>,
     max_connections: usize,
     last: Mutex<Option<Last>>,
@@ -43,9 +46,10 @@ struct Last {
 
 impl SelfCall {
     /// `bound` is where the HTTPS port listens.
-    pub(super) fn new(
+    pub fn new(
         bound: SocketAddr,
         certificate: Arc<ServedCertificate>,
+        clients: Option<Arc<ClientCertificates>>,
         metrics: Arc<Metrics>,
         limits: Limits,
     ) -> Self {
@@ -53,6 +57,7 @@ impl SelfCall {
         Self {
             address: reachable(bound),
             certificate,
+            clients,
             metrics,
             max_connections: limits.max_connections,
             last,
@@ -80,7 +85,8 @@ impl SelfCall {
             Trust::In(_, name) => name.as_str(),
             Trust::Unknown | Trust::Nobody(_) => ANY_NAME,
         };
-        let call = timeout(TIMEOUT, shake_hands(self.address.to_string(), name.to_owned())).await;
+        let shown = self.clients.as_ref().map(|clients| clients.ourselves());
+        let call = timeout(TIMEOUT, shake_hands(self.address.to_string(), name.to_owned(), shown)).await;
         let problem = match call.map(|shaken| shaken.outcome) {
             Ok(Outcome::Served(chain)) => {
                 let is_ours = |pair: &CertificatePair| pair.chain().first() == chain.first();

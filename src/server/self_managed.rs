@@ -24,7 +24,7 @@ use self::act::{Act, Done, Outcome};
 use self::pace::{Pace, jitter};
 use self::watched::{Failure, Seen, Watched};
 use super::metrics::{Metrics, ReloadOutcome};
-use super::published::CONFIGURATIONS;
+use super::published::CONFIGURATION;
 use super::tls::{CertificatePair, ServedCertificate};
 use crate::cluster::certificates::{
     Held, Kept, Material, Published, RotationPolicy, Step, adopt, plan_rotation,
@@ -116,7 +116,7 @@ impl SelfManaged {
             self.since = self.since.or_else(|| Some(Timestamp::now()));
             return;
         };
-        self.metrics.watch_failed("secrets");
+        self.metrics.watch_failed("Secret");
         if is_new {
             warn!(secret = %self.settings.secret, problem, "a watch failed; the last certificate stays in force");
             self.served.is_missing_because(problem);
@@ -125,7 +125,7 @@ impl SelfManaged {
 
     fn saw_configuration(&mut self, sighting: Sighting<MutatingWebhookConfiguration>) {
         let Err(Failure { problem, is_new }) = self.configuration.saw(sighting) else { return };
-        self.metrics.watch_failed(CONFIGURATIONS);
+        self.metrics.watch_failed(CONFIGURATION);
         if is_new {
             let configuration = &self.settings.configuration;
             warn!(

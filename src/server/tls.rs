@@ -4,32 +4,70 @@
 use std::sync::Arc;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
-use rustls::ServerConfig;
 use rustls::crypto::aws_lc_rs;
 use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
+use rustls::version::{TLS12, TLS13};
+use rustls::{ServerConfig, SupportedProtocolVersion};
 use rustls_pki_types::pem::{self, PemObject};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use x509_parser::parse_x509_certificate;
 
+use super::client_certificates::ClientCertificates;
 use super::trust::Trust;
 
 /// The TLS configuration, made once; the certificate changes inside `certificate`.
 ///
 /// Draws random bytes: aws-lc seeds its generator then, which would otherwise delay the first handshake.
-pub fn server_config(certificate: Arc<ServedCertificate>) -> Result<ServerConfig, rustls::Error> {
+pub fn server_config(
+    certificate: Arc<ServedCertificate>,
+    policy: &TlsPolicy,
+) -> Result<ServerConfig, rustls::Error> {
     let provider = Arc::new(aws_lc_rs::default_provider());
     provider.secure_random.fill(&mut [0; 32]).map_err(|_| rustls::Error::FailedToGetRandomBytes)?;
-    let mut config = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .with_no_client_auth()
-        .with_cert_resolver(certificate);
+    let builder = ServerConfig::builder_with_provider(provider)
+        .with_protocol_versions(policy.min_version.and_later())?;
+    let builder = match &policy.clients {
+        Some(clients) => builder.with_client_cert_verifier(Arc::<ClientCertificates>::clone(clients)),
+        None => builder.with_no_client_auth(),
+    };
+    let mut config = builder.with_cert_resolver(certificate);
     // The API server speaks HTTP/1.1 to webhooks (kubernetes issue 75791) and over h2 every 36th call stalls.
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     // Its client keeps no sessions, and tickets in flight delay the first answer of a connection.
     config.send_tls13_tickets = 0;
     config.session_storage = Arc::new(NoServerSessionStorage {});
     Ok(config)
+}
+
+/// Which TLS is spoken, and with whom.
+#[derive(Clone, Debug, Default)]
+pub struct TlsPolicy {
+    /// The oldest version.
+    pub min_version: MinVersion,
+    /// Who may call; everybody where there is none.
+    pub clients: Option<Arc<ClientCertificates>>,
+}
+
+/// The oldest version of TLS that is spoken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MinVersion {
+    /// TLS 1.2.
+    Tls12,
+    /// TLS 1.3, which every API server speaks.
+    #[default]
+    Tls13,
+}
+
+impl MinVersion {
+    fn and_later(self) -> &'static [&'static SupportedProtocolVersion] {
+        static BOTH: [&SupportedProtocolVersion; 2] = [&TLS13, &TLS12];
+        static LATEST: [&SupportedProtocolVersion; 1] = [&TLS13];
+        match self {
+            Self::Tls12 => &BOTH,
+            Self::Tls13 => &LATEST,
+        }
+    }
 }
 
 /// The certificate in force, which every handshake gets, and what is known of the API server's trust in it.
@@ -51,8 +89,13 @@ impl ServedCertificate {
         self.pair.store(Some(Arc::new(pair)));
     }
 
-    /// What the API server trusts, as far as it is known now.
+    /// What the API server trusts, as far as it is known now. Where it trusts nobody any more, somebody emptied the
+    /// caBundle, and it will be filled again with what was in it: meanwhile every replica is as useless as every other,
+    /// so that none leaves the Service, into which all would come back only seconds after the caBundle.
     pub fn judge_by(&self, trust: Trust) {
+        if matches!(trust, Trust::Nobody(_)) && matches!(**self.trust.load(), Trust::In(..)) {
+            return;
+        }
         self.trust.store(Arc::new(trust));
     }
 

@@ -21,6 +21,7 @@ pub mod proof;
 pub mod quantity;
 pub mod resources;
 mod search;
+pub mod sizes;
 pub mod spark_memory;
 pub mod state;
 mod strategy;

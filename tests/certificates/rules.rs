@@ -302,6 +302,8 @@ fn a_replica_without_memory_does_not_publish_against_what_others_are_trusted_for
         |time, held: &Held<'_>| adopt(time, &policy(), &usable(&ours), &published(&other), held).is_some();
     assert_eq!(step(start(), &nothing()), "Restoring until 2030-01-01T00:01:00Z");
     assert!(!adopted(start(), &nothing()));
+    assert!(adopt(start(), &policy(), &usable(&ours), &Published::Unknown, &nothing()).is_none());
+    assert!(adopt(start(), &policy(), &usable(&ours), &published(&ours), &nothing()).is_some());
     let later = start() + minutes(1);
     assert_eq!(step(later, &nothing()), "Publish 1");
     assert!(adopted(later, &nothing()));

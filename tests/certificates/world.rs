@@ -40,6 +40,8 @@ pub(crate) struct World {
     agenda: BTreeMap<(Timestamp, u64), Event>,
     order: u64,
     verifier: Verifier,
+    /// What happened, for whoever reads of a failure.
+    story: Vec<String>,
 }
 
 /// What happened how often.
@@ -56,8 +58,8 @@ pub(crate) struct Counted {
 /// A version of the webhook entry.
 struct Entry {
     published: Published,
-    /// Somebody else wrote it, so that calls may fail until we have written.
-    is_foreign: bool,
+    /// Somebody else wrote it, and nothing that we do could prevent that calls fail.
+    is_fatal: bool,
 }
 
 #[derive(Default)]
@@ -116,10 +118,11 @@ impl World {
             api_servers: vec![0; api_servers],
             secret: json!({"metadata": {"annotations": {}}}),
             secrets: vec![Rc::new(Kept::Absent)],
-            entries: vec![Entry { published: Published::of(None), is_foreign: false }],
+            entries: vec![Entry { published: Published::of(None), is_fatal: false }],
             agenda: BTreeMap::new(),
             order: 0,
             verifier: Verifier::default(),
+            story: Vec::new(),
         };
         for replica in 0..replicas {
             let apart = world.random.up_to(CLOCKS_APART).as_secs().cast_signed();
@@ -142,11 +145,38 @@ impl World {
         self.check();
     }
 
+    /// Lets time pass until nobody writes anything for a while.
+    pub(crate) fn settle(&mut self) {
+        let mut writes = (0, 0);
+        while writes != (self.secrets.len(), self.entries.len()) {
+            writes = (self.secrets.len(), self.entries.len());
+            self.run_until(self.now + days(1));
+        }
+    }
+
     // What an admin, GitOps and fate do.
 
     /// Somebody else writes the caBundle.
     pub(crate) fn overwrite_bundle(&mut self, published: Published) {
-        self.put_entry(published, true);
+        let is_fatal = self.is_fatal(&published);
+        self.counted.interferences += 1;
+        self.put_entry(published, is_fatal);
+    }
+
+    /// With this bundle calls fail, whatever we do: now, or because a promotion cannot be stopped any more.
+    fn is_fatal(&mut self, published: &Published) -> bool {
+        let Published::Found(bundle) = published else { return true };
+        let version = self.entries.len();
+        let served = self.replicas.iter().filter_map(|replica| replica.held.as_ref()).chain(self.material());
+        let leaves: Vec<_> = served.filter_map(|material| material.leaf.clone()).collect();
+        let now = self.now;
+        let mut leaves = leaves.iter().map(|leaf| &leaf.certificate);
+        let is_trusted = leaves.all(|leaf| self.verifier.accepts(leaf, version, bundle, now));
+        let confirmed = self.material().and_then(|material| material.next.as_ref()?.confirmed);
+        let is_imminent = confirmed.is_some_and(|confirmed| {
+            confirmed + self.policy.ca_propagation < self.now + CLOCKS_APART + SLOWEST_WATCH
+        });
+        !is_trusted || is_imminent
     }
 
     /// A GitOps tool that owns the caBundle takes over what we ask for.
@@ -162,12 +192,14 @@ impl World {
 
     /// Somebody patches the Secret.
     pub(crate) fn patch_secret(&mut self, patch: &Value) {
+        self.tell(&format!("Secret: {}", patch["data"].as_object().map_or(0, |data| data.len())));
         json_patch::merge(&mut self.secret, patch);
         self.secret_changed();
     }
 
     /// Somebody deletes the Secret.
     pub(crate) fn delete_secret(&mut self) {
+        self.tell("the Secret is deleted");
         self.secret = json!({"metadata": {"annotations": {}}});
         self.secret_changed();
     }
@@ -175,6 +207,7 @@ impl World {
     pub(crate) fn crash(&mut self, replica: usize, downtime: Duration) {
         if self.replicas[replica].is_up {
             self.counted.crashes += 1;
+            self.tell(&format!("replica {replica} crashes"));
             let Replica { is_cut_off, ahead, process, .. } = self.replicas[replica];
             let process = process + 1;
             self.replicas[replica] = Replica { is_cut_off, ahead, process, ..Replica::default() };
@@ -183,6 +216,7 @@ impl World {
     }
 
     pub(crate) fn cut_off(&mut self, replica: usize, lasting: Duration) {
+        self.tell(&format!("replica {replica} is cut off"));
         self.replicas[replica].is_cut_off = true;
         self.replicas[replica].entry = None;
         self.after(lasting, lasting, Event::Reconnect { replica });
@@ -190,6 +224,7 @@ impl World {
 
     /// Somebody deletes the webhook configuration and makes it again.
     pub(crate) fn delete_entry(&mut self, absence: Duration) {
+        self.counted.interferences += 1;
         self.put_entry(Published::Absent, true);
         self.after(absence, absence, Event::EntryReturns);
     }
@@ -217,6 +252,12 @@ impl World {
             && held.as_ref() == self.material()
     }
 
+    /// The bundle is what it should be.
+    pub(crate) fn is_published(&self) -> bool {
+        let ours = self.material().map(Material::bundle);
+        matches!((self.published(), ours), (Published::Found(found), Some(ours)) if found.trusts_the_same_as(&ours))
+    }
+
     /// Every replica serves the same and every API server trusts exactly that.
     pub(crate) fn assert_converged(&self) {
         let material = self.material().expect("a Secret");
@@ -233,7 +274,7 @@ impl World {
 
     /// Whoever calls now is answered with a certificate that it trusts, and nothing is served out of its time.
     fn check(&mut self) {
-        let Self { now, replicas, api_servers, entries, verifier, is_strict, .. } = self;
+        let Self { now, replicas, api_servers, entries, verifier, is_strict, story, .. } = self;
         if !*is_strict {
             return;
         }
@@ -241,7 +282,7 @@ impl World {
             let leaf = &replica.held.as_ref().unwrap().leaf.as_ref().unwrap().certificate;
             assert!(leaf.is_valid_at(*now), "{now}: replica {number} serves {leaf:?}");
             for (server, version) in api_servers.iter().enumerate() {
-                let Entry { published: Published::Found(bundle), is_foreign: false } = &entries[*version]
+                let Entry { published: Published::Found(bundle), is_fatal: false } = &entries[*version]
                 else {
                     continue;
                 };
@@ -250,7 +291,8 @@ impl World {
                 }
                 assert!(
                     verifier.accepts(leaf, *version, bundle, *now),
-                    "{now}: API server {server} trusts {bundle:?}, replica {number} serves {leaf:?}",
+                    "{now}: API server {server} trusts {bundle:?}, replica {number} serves {leaf:?}, after\n{}",
+                    story.iter().rev().take(15).rev().cloned().collect::<Vec<_>>().join("\n"),
                 );
             }
         }
@@ -383,9 +425,11 @@ impl World {
             Write::Secret { version, .. } if version + 1 != self.secrets.len() => self.conflict(replica),
             Write::Entry { version, .. } if version + 1 != self.entries.len() => self.conflict(replica),
             Write::Secret { version, change, material } => {
+                self.tell(&format!("replica {replica}: {change}"));
                 *self.counted.changes.entry(name(change)).or_default() += 1;
                 self.patch_secret(&material.merge_patch(&version.to_string()));
-                assert_eq!(self.material(), Some(&*material), "what is written is read back");
+                let read = self.material().unwrap();
+                assert_eq!((read.data(), read.annotations()), (material.data(), material.annotations()));
                 self.replicas[replica].secret = Some(self.secrets.len() - 1);
             }
             Write::Entry { bundle, .. } => {
@@ -462,9 +506,9 @@ impl World {
         }
     }
 
-    fn put_entry(&mut self, published: Published, is_foreign: bool) {
-        self.entries.push(Entry { published, is_foreign });
-        self.counted.interferences += usize::from(is_foreign);
+    fn put_entry(&mut self, published: Published, is_fatal: bool) {
+        self.tell(&format!("caBundle (fatal: {is_fatal}): {published:?}"));
+        self.entries.push(Entry { published, is_fatal });
         let version = self.entries.len() - 1;
         for replica in 0..self.replicas.len() {
             self.after(Duration::ZERO, SLOWEST_WATCH, Event::EntrySeen { replica, version });
@@ -488,6 +532,10 @@ impl World {
 
     fn kept(&self) -> &Kept {
         self.secrets.last().unwrap()
+    }
+
+    fn tell(&mut self, what: &str) {
+        self.story.push(format!("{} {what}", self.now));
     }
 
     fn clock(&self, replica: usize) -> Timestamp {

@@ -36,7 +36,7 @@ impl ControlPlane {
     /// they watch the pipes to it.
     pub(crate) fn shared() -> &'static Self {
         static SHARED: OnceLock<ControlPlane> = OnceLock::new();
-        SHARED.get_or_init(|| Self::start("shared"))
+        SHARED.get_or_init(|| Self::start("shared", &[]))
     }
 
     /// One of their own for tests that others could not bear beside them, and the turn of the test to use it. It knows
@@ -46,7 +46,7 @@ impl ControlPlane {
         static DISTURBED: OnceLock<ControlPlane> = OnceLock::new();
         // A test that failed has left nothing that the next one relies on.
         let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-        let cluster = DISTURBED.get_or_init(|| Self::start("disturbed"));
+        let cluster = DISTURBED.get_or_init(|| Self::start("disturbed", &[]));
         if !cluster.processes.lock().unwrap().contains_key(API_SERVER) {
             cluster.restart_api_server();
         }
@@ -55,7 +55,8 @@ impl ControlPlane {
         (cluster, turn)
     }
 
-    fn start(name: &str) -> Self {
+    /// A further one, for tests whose API server needs `flags` of its own.
+    pub(crate) fn start(name: &str, flags: &[String]) -> Self {
         let binary = parts::control_plane_binary();
         let dir = parts::work_dir().join(name);
         fs::create_dir(&dir).unwrap();
@@ -74,7 +75,7 @@ impl ControlPlane {
             numbers: AtomicU32::new(0),
         };
         let store = this.start_etcd();
-        this.start_api_server(&store);
+        this.start_api_server(&store, flags);
         this.start_component(
             "kube-controller-manager",
             &[
@@ -143,7 +144,7 @@ impl ControlPlane {
     }
 
     /// Its port has to be known beforehand, and somebody else may take it meanwhile: then try another.
-    fn start_api_server(&mut self, store: &str) {
+    fn start_api_server(&mut self, store: &str, flags: &[String]) {
         let mut failure = String::new();
         for _ in 0..5 {
             let port = parts::free_port();
@@ -169,6 +170,7 @@ impl ControlPlane {
                 format!("--audit-policy-file={}", self.path("audit-policy.json")),
                 format!("--audit-log-path={}", self.path("audit.log")),
             ];
+            self.api_server.extend_from_slice(flags);
             match self.try_api_server(API_SERVER) {
                 Ok(_) => return,
                 Err(error) if error.contains("address already in use") => failure = error,

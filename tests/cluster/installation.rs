@@ -191,7 +191,7 @@ impl Replica {
     pub(crate) fn served(&self) -> Vec<CertificateDer<'static>> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let address = format!("127.0.0.1:{}", self.port);
-        match runtime.block_on(shake_hands(address, "localhost".to_owned())).outcome {
+        match runtime.block_on(shake_hands(address, "localhost".to_owned(), None)).outcome {
             Outcome::Served(chain) => chain,
             outcome => panic!("{outcome:?}\n{}", self.process.tail()),
         }

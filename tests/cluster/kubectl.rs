@@ -42,6 +42,15 @@ impl ControlPlane {
         self.try_kubectl_with(&arguments, &object.to_string()).map(|stored| parse(&stored))
     }
 
+    /// Creates an object and returns the warnings that kubectl shows.
+    pub(crate) fn warnings_on_create(&self, object: &Value, options: &[&str]) -> Vec<String> {
+        let mut command = self.kubectl_command(&[&["create", "-f", "-"], options].concat());
+        let output = process::output(&mut command, &object.to_string()).unwrap();
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{text}");
+        text.lines().filter_map(|line| line.strip_prefix("Warning: ")).map(str::to_owned).collect()
+    }
+
     pub(crate) fn apply(&self, object: &Value) -> Value {
         let stored = self
             .try_kubectl_with(&["apply", "-f", "-", "-o", "json"], &object.to_string())

@@ -15,7 +15,8 @@ use spark_swap::server::drain::DrainTimes;
 use spark_swap::server::limits::Limits;
 use spark_swap::server::metrics::Metrics;
 use spark_swap::server::readiness::Readiness;
-use spark_swap::server::tls::{CertificatePair, ServedCertificate};
+use spark_swap::server::telemetry::LogLevel;
+use spark_swap::server::tls::{CertificatePair, ServedCertificate, TlsPolicy};
 use spark_swap::sizing::state::State;
 use time::OffsetDateTime;
 use tokio::runtime::{Builder, Runtime};
@@ -57,8 +58,11 @@ impl<'a> OtherWebhook<'a> {
             https,
             admin,
             certificate: Arc::new(ServedCertificate::new(pair.unwrap())),
+            tls: TlsPolicy::default(),
             state: Arc::new(ArcSwap::from_pointee(State::default())),
             answer: answer::<N>,
+            events: None,
+            log_level: LogLevel::new("off".parse().unwrap()).0,
             metrics: Arc::clone(&metrics),
             readiness: Arc::new(Readiness::default()),
             limits: Limits::default(),
@@ -141,6 +145,7 @@ fn answer<N: Neighbour>(body: &[u8], _: &State) -> Result<Answer, Malformed> {
         expected_swap: 0,
         notices: Vec::new(),
         failed_proof: None,
+        event: None,
     };
     Ok(Answer { body: serde_json::to_vec(&review).unwrap(), record })
 }

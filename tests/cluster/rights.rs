@@ -24,13 +24,19 @@ fn an_installed_webhook_uses_every_right_for_its_decisions_and_is_refused_nothin
     assert_eq!(classes::judged(cluster, &namespace)["status"]["conditions"][0]["status"], "True");
     let mut pod = pods::executor("executor", 8192, 819);
     pod["metadata"]["labels"][CLASS_LABEL] = json!(namespace);
+    let mut driver = pods::executor("driver", 1024, 384);
+    driver["metadata"]["labels"] = json!({"spark-role": "driver"});
+    let driver = cluster.try_create(&driver, &["-n", &namespace]).unwrap();
+    let uid = &driver["metadata"]["uid"];
+    pod["metadata"]["ownerReferences"] =
+        json!([{"apiVersion": "v1", "kind": "Pod", "name": "driver", "uid": uid}]);
     let pod = cluster.try_create(&pod, &["-n", &namespace]).unwrap();
     assert_eq!(pods::plan(&pod).expect("a plan")["strategy"], "Density");
 
     let rights = ["swapclasses", "nodes", "namespaces", "limitranges", "resourcequotas"]
         .iter()
         .flat_map(|resource| ["list", "watch"].map(|verb| format!("{verb} {resource}")))
-        .chain(["patch swapclasses/status".to_owned()])
+        .chain(["patch swapclasses/status", "create events"].map(str::to_owned))
         .collect::<BTreeSet<_>>();
     // The events may be written just after the answers are sent.
     wait::until("use of every right", wait::LIMIT, || {
@@ -57,6 +63,7 @@ fn an_installed_webhook_may_do_this_and_nothing_else() {
     };
     let own: Vec<String> = rights_of("spark-swap").difference(&rights_of("default")).cloned().collect();
     insta::assert_snapshot!(own.join("\n"), @r"
+    events.events.k8s.io [] [] [create]
     limitranges [] [] [list watch]
     mutatingwebhookconfigurations.admissionregistration.k8s.io [] [spark-swap] [get list watch patch]
     namespaces [] [] [list watch]

@@ -153,12 +153,17 @@ impl<'a> Webhook<'a> {
 
     /// Waits until the server is ready, and registers it.
     pub(crate) fn join(&self) {
+        self.become_ready();
+        self.register();
+        self.wait_until_called();
+    }
+
+    /// Waits until the server is ready.
+    pub(crate) fn become_ready(&self) {
         wait::until("ready webhook", wait::LIMIT, || {
             let answer = self.readiness();
             if answer.status == 200 { Ok(()) } else { Err(format!("{}\n{}", answer.body, self.log())) }
         });
-        self.register();
-        self.wait_until_called();
     }
 
     /// What this webhook said to the creation of a pod; `None` where it was not even called.

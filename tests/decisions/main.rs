@@ -22,6 +22,7 @@ mod class_choice;
 mod cluster;
 mod density;
 mod differences;
+mod event_notes;
 mod fixtures;
 mod golden;
 mod heap_growth;

@@ -12,26 +12,27 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use crate::client::{Plain, Tls, head};
+use crate::log_level;
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_spark-swap");
-const FREE_PORTS: [&str; 4] = ["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"];
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_spark-swap");
+pub(crate) const FREE_PORTS: [&str; 4] = ["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"];
 
 /// `spark-swap serve`, running.
-struct Serve {
+pub(crate) struct Serve {
     child: Child,
     log: BufReader<ChildStderr>,
     seen: String,
-    https: SocketAddr,
-    admin: SocketAddr,
+    pub(crate) https: SocketAddr,
+    pub(crate) admin: SocketAddr,
 }
 
 impl Serve {
     /// Starts it on free ports and waits until it is ready.
-    fn start(arguments: &[&str]) -> Self {
+    pub(crate) fn start(arguments: &[&str]) -> Self {
         Self::start_with(Command::new(PROGRAM).arg("serve").args(FREE_PORTS).args(arguments))
     }
 
-    fn start_with(command: &mut Command) -> Self {
+    pub(crate) fn start_with(command: &mut Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let log = BufReader::new(child.stderr.take().unwrap());
         let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
@@ -47,7 +48,7 @@ impl Serve {
     }
 
     /// The next line of the log with this word.
-    fn log_line(&mut self, word: &str) -> String {
+    pub(crate) fn log_line(&mut self, word: &str) -> String {
         loop {
             let mut line = String::new();
             assert_ne!(self.log.read_line(&mut line).unwrap(), 0, "no {word:?} in {}", self.seen);
@@ -58,13 +59,22 @@ impl Serve {
         }
     }
 
+    /// Whether the log had this so far.
+    pub(crate) fn has_logged(&self, text: &str) -> bool {
+        self.seen.contains(text)
+    }
+
     fn signal(&self, name: &str) {
         let id = self.child.id().to_string();
         assert!(Command::new("kill").args(["-s", name, &id]).status().unwrap().success());
     }
 
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// The authority that it prints on stdout; it prints nothing else.
-    fn printed_ca(&mut self) -> String {
+    pub(crate) fn printed_ca(&mut self) -> String {
         let mut stdout = BufReader::new(self.child.stdout.take().unwrap());
         let mut ca = String::new();
         while !ca.contains("END CERTIFICATE") {
@@ -89,7 +99,7 @@ impl Drop for Serve {
 }
 
 /// An executor as Spark posts it, with a secret in its environment.
-fn executor_review() -> Vec<u8> {
+pub(crate) fn executor_review() -> Vec<u8> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/executors/exec-4.3.0-default.json");
     let mut pod: Value = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
     let secret = json!({"name": "PASSWORD", "value": "correct-horse"});
@@ -202,6 +212,23 @@ async fn logs_never_hold_what_is_in_a_pod() {
 }
 
 #[tokio::test]
+async fn a_running_server_logs_every_review_after_a_word_to_its_admin_port() {
+    let mut serve = Serve::start(&["--drain-delay", "0s"]);
+    let ca = serve.printed_ca();
+    let mut connection = Tls::open(serve.https, &ca).await;
+    connection.post(&executor_review()).await;
+    assert_eq!(log_level::put(serve.admin, "debug").await.status, 200);
+    connection.post(&executor_review()).await;
+    serve.log_line("Planned");
+    assert_eq!(log_level::put(serve.admin, "info").await.status, 200);
+    connection.post(&executor_review()).await;
+    drop(connection);
+    serve.signal("TERM");
+    let (_, log) = serve.end();
+    assert_eq!(log.matches("Planned").count(), 1, "{log}");
+}
+
+#[tokio::test]
 async fn certificate_files_are_served() {
     let directory = tempfile::tempdir().unwrap();
     let path = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
@@ -241,6 +268,9 @@ async fn a_state_decides() {
 #[case::secret(&["--tls-secret", "a/b/c"], "--tls-secret")]
 #[case::lifetime(&["--ca-lifetime", "soon"], "expected a number with a unit")]
 #[case::missing_files(&["--tls-cert", "/nowhere/tls.crt", "--tls-key", "/nowhere/tls.key"], "/nowhere/tls.crt: No such file")]
+#[case::tls_version(&["--tls-min-version", "1.1"], "[possible values: 1.3, 1.2]")]
+#[case::missing_client_ca(&["--client-ca", "/nowhere/ca.crt"], "--client-ca: /nowhere/ca.crt: No such file")]
+#[case::client_name_without_ca(&["--client-name", "kube-apiserver"], "--client-ca <FILE>")]
 #[case::unwritable_ca(&["--write-ca", "/nowhere/ca.crt"], "--write-ca /nowhere/ca.crt: No such file")]
 #[case::address(&["--listen", "somewhere"], "--listen <ADDRESS:PORT>")]
 #[case::duration(&["--drain-delay", "10"], "expected a number with a unit")]

@@ -2,30 +2,62 @@
 
 use rcgen::KeyPair;
 use rstest::rstest;
+use rustls::version::{TLS12, TLS13};
 use spark_swap::server::certificate::{Authority, Validity, check_name};
-use spark_swap::server::certificate_files::CertificateFiles;
-use spark_swap::server::tls::CertificatePair;
+use spark_swap::server::certificate_files::{CertificateFiles, Reload};
+use spark_swap::server::tls::{CertificatePair, MinVersion, TlsPolicy};
 use time::{Duration, OffsetDateTime};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
+use crate::client::{Tls, of_versions};
 use crate::harness::{Setup, review, self_made, validity};
-use crate::pem::{chain, ed25519, p256, p384, pkcs1, rsa, sec1};
+use crate::pem::{Made, chain, chain_of, ed25519, p256, p384, pkcs1, rsa, rsa_4096, sec1};
 
-/// A client that trusts `root` gets an answer.
-async fn is_served(root: String, pair: CertificatePair) {
-    let server = Setup { certificate: Some((root, pair)), ..Setup::default() }.start();
-    assert_eq!(server.connect().await.post(&review("one", 0)).await.status, 200);
+/// What an own PKI puts into files: served when the server starts with it, and when it replaces something else. The
+/// client checks it by the root alone, so it needs the whole chain, and it does so with both versions of TLS.
+async fn is_served(made: Made, key: &str) {
+    let directory = tempfile::tempdir().unwrap();
+    let paths = ["tls.crt", "tls.key"].map(|name| directory.path().join(name));
+    let write = |certificate: &str, key: &str| {
+        std::fs::write(&paths[0], certificate).unwrap();
+        std::fs::write(&paths[1], key).unwrap();
+    };
+    let before = chain(0, p256());
+    write(&before.chain, &before.key.serialize_pem());
+    let (mut renewed, replaced) = CertificateFiles::load(paths[0].clone(), paths[1].clone()).unwrap();
+    write(&made.chain, key);
+    let (_, at_start) = CertificateFiles::load(paths[0].clone(), paths[1].clone()).unwrap();
+    let Reload::Replaced(pair) = renewed.poll() else { panic!("not replaced") };
+
+    let tls = TlsPolicy { min_version: MinVersion::Tls12, clients: None };
+    for (pair, renewal) in [(at_start, None), (replaced, Some(pair))] {
+        let certificate = Some((made.root.clone(), pair));
+        let server = Setup { certificate, tls: tls.clone(), ..Setup::default() }.start();
+        if let Some(renewal) = renewal {
+            server.certificate.replace(renewal);
+        }
+        for version in [&TLS13, &TLS12] {
+            let config = of_versions(&server.ca, &[version]).with_no_client_auth();
+            let mut connection = Tls::try_open(server.https, config).await.unwrap();
+            let shown = connection.stream.get_ref().1.peer_certificates().unwrap().len();
+            assert_eq!(shown, made.chain.matches("BEGIN CERTIFICATE").count());
+            assert_eq!(connection.post(&review("one", 0)).await.status, 200);
+        }
+    }
 }
 
 #[rstest]
-#[case::without_intermediates(0)]
-#[case::with_one(1)]
-#[case::with_two(2)]
+#[case::without_intermediates(p256, 0)]
+#[case::with_one(p256, 1)]
+#[case::with_two(p256, 2)]
+#[case::of_p384(p384, 1)]
+#[case::of_ed25519(ed25519, 1)]
+#[case::of_rsa(rsa, 2)]
 #[tokio::test]
-async fn a_chain_is_served_whole(#[case] intermediates: usize) {
-    let made = chain(intermediates, p256());
-    let pair = CertificatePair::from_pem(made.chain.as_bytes(), made.key.serialize_pem().as_bytes()).unwrap();
-    is_served(made.root, pair).await;
+async fn a_chain_is_served_whole(#[case] authority_key: fn() -> KeyPair, #[case] intermediates: usize) {
+    let made = chain_of(authority_key, intermediates, p256());
+    let key = made.key.serialize_pem();
+    is_served(made, &key).await;
 }
 
 #[rstest]
@@ -34,13 +66,15 @@ async fn a_chain_is_served_whole(#[case] intermediates: usize) {
 #[case::p384_pkcs8(p384(), KeyPair::serialize_pem)]
 #[case::p384_sec1(p384(), sec1)]
 #[case::ed25519_pkcs8(ed25519(), KeyPair::serialize_pem)]
-#[case::rsa_pkcs8(rsa(), KeyPair::serialize_pem)]
-#[case::rsa_pkcs1(rsa(), pkcs1)]
+#[case::rsa_2048_pkcs8(rsa(), KeyPair::serialize_pem)]
+#[case::rsa_2048_pkcs1(rsa(), pkcs1)]
+#[case::rsa_4096_pkcs8(rsa_4096(), KeyPair::serialize_pem)]
+#[case::rsa_4096_pkcs1(rsa_4096(), pkcs1)]
 #[tokio::test]
 async fn keys_of_every_kind_and_form_are_served(#[case] key: KeyPair, #[case] form: fn(&KeyPair) -> String) {
-    let made = chain(0, key);
-    let pair = CertificatePair::from_pem(made.chain.as_bytes(), form(&made.key).as_bytes()).unwrap();
-    is_served(made.root, pair).await;
+    let made = chain(1, key);
+    let key = form(&made.key);
+    is_served(made, &key).await;
 }
 
 #[test]

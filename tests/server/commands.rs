@@ -66,6 +66,51 @@ fn certs_writes_four_files_with_private_keys_and_says_what_is_next() {
 }
 
 #[test]
+fn certs_for_a_client_come_with_what_makes_the_api_server_show_them() {
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path().join("mtls");
+    let flags =
+        ["--client", "--webhook", "spark-swap.tools.svc,10.0.0.7:8443", "--api-server-dir", "/etc/k s"];
+    let output = run(&[&["certs", "--out", out.to_str().unwrap()], &flags[..]].concat());
+    assert!(output.status.success(), "{}", String::from_utf8(output.stderr).unwrap());
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("--admission-control-config-file=/etc/k s/admission-configuration.yaml"), "{text}");
+    assert!(text.contains("client-ca.crt --client-name kube-apiserver"), "{text}");
+    let modes = [
+        ("client-ca.crt", 0o644),
+        ("client-ca.key", 0o600),
+        ("client.crt", 0o644),
+        ("client.key", 0o600),
+        ("webhook-kubeconfig.yaml", 0o644),
+        ("admission-configuration.yaml", 0o644),
+    ];
+    for (name, mode) in modes {
+        let found = fs::metadata(out.join(name)).unwrap().permissions().mode();
+        assert_eq!(found & 0o777, mode, "{name}");
+    }
+    assert_eq!(fs::read_dir(&out).unwrap().count(), modes.len());
+
+    let read = |name: &str| fs::read_to_string(out.join(name)).unwrap();
+    let user = json!({"client-certificate": "/etc/k s/client.crt", "client-key": "/etc/k s/client.key"});
+    let users =
+        ["spark-swap.tools.svc", "10.0.0.7:8443"].map(|name| json!({"name": name, "user": user.clone()}));
+    let kubeconfig: Value = serde_saphyr::from_str(&read("webhook-kubeconfig.yaml")).unwrap();
+    assert_eq!(kubeconfig, json!({"apiVersion": "v1", "kind": "Config", "users": users}));
+    let admission: Value = serde_saphyr::from_str(&read("admission-configuration.yaml")).unwrap();
+    assert_eq!(
+        admission["plugins"][0]["configuration"]["kubeConfigFile"],
+        "/etc/k s/webhook-kubeconfig.yaml"
+    );
+
+    let pem = fs::read(out.join("client.crt")).unwrap();
+    let der = x509_parser::pem::parse_x509_pem(&pem).unwrap().1.contents;
+    let (_, certificate) = X509Certificate::from_der(&der).unwrap();
+    let usage = certificate.extended_key_usage().unwrap().unwrap().value;
+    assert!(usage.client_auth && !usage.server_auth);
+    assert_eq!(certificate.subject().to_string(), "CN=kube-apiserver");
+}
+
+#[test]
 fn certs_overwrites_only_by_force() {
     let directory = tempfile::tempdir().unwrap();
     let out = directory.path().to_str().unwrap();
@@ -235,7 +280,7 @@ fn the_namespace_of_the_installation_is_the_same_everywhere(
 }
 
 #[test]
-fn the_roles_write_nothing_but_the_status_of_classes_the_ca_bundle_and_one_secret() {
+fn the_roles_write_nothing_but_events_the_status_of_classes_the_ca_bundle_and_one_secret() {
     let list = manifests(&["--only", "rbac"]);
     let roles = list["items"].as_array().unwrap().iter().filter_map(|object| object["rules"].as_array());
     let writes = |rule: &&Value| {
@@ -247,6 +292,7 @@ fn the_roles_write_nothing_but_the_status_of_classes_the_ca_bundle_and_one_secre
         writing,
         [
             &json!({"apiGroups": ["spark-swap.io"], "resources": ["swapclasses/status"], "verbs": ["patch"]}),
+            &json!({"apiGroups": ["events.k8s.io"], "resources": ["events"], "verbs": ["create"]}),
             &json!({
                 "apiGroups": ["admissionregistration.k8s.io"], "resources": ["mutatingwebhookconfigurations"],
                 "resourceNames": ["spark-swap"], "verbs": ["get", "list", "watch", "patch"],

@@ -4,40 +4,56 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use kube::Client;
 use serde_json::{Value, json};
 use spark_swap::admission::answer::{Answer, Malformed, Record};
 use spark_swap::admission::reason::Reason;
+use spark_swap::cluster::events::Recorder;
 use spark_swap::server::certificate::{Authority, Validity};
 use spark_swap::server::drain::{DrainTimes, Ended};
+use spark_swap::server::events;
 use spark_swap::server::limits::Limits;
 use spark_swap::server::metrics::Metrics;
 use spark_swap::server::mutate::AnswerFn;
 use spark_swap::server::readiness::Readiness;
-use spark_swap::server::tls::{CertificatePair, ServedCertificate};
+use spark_swap::server::telemetry::LogLevel;
+use spark_swap::server::tls::{CertificatePair, ServedCertificate, TlsPolicy};
 use spark_swap::server::{ServeError, Server};
 use spark_swap::sizing::bound::Bound;
 use spark_swap::sizing::state::State;
 use time::OffsetDateTime;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::{Registry, reload};
 
 use crate::client::{Plain, Tls};
 
 /// What a test may choose.
 pub(crate) struct Setup {
     pub(crate) answer: AnswerFn,
+    /// Events are written to this API server.
+    pub(crate) api: Option<Client>,
     pub(crate) limits: Limits,
     pub(crate) drain: DrainTimes,
     /// Certificate authority (PEM) and what the server starts with; self-made by default.
     pub(crate) certificate: Option<(String, CertificatePair)>,
+    pub(crate) tls: TlsPolicy,
     /// Without one it starts as long as its source has none.
     pub(crate) has_certificate: bool,
 }
 
 impl Default for Setup {
     fn default() -> Self {
-        let (limits, drain) = (Limits::default(), DrainTimes::default());
-        Self { answer: patch, limits, drain, certificate: None, has_certificate: true }
+        Self {
+            answer: patch,
+            api: None,
+            limits: Limits::default(),
+            drain: DrainTimes::default(),
+            certificate: None,
+            has_certificate: true,
+            tls: TlsPolicy::default(),
+        }
     }
 }
 
@@ -49,6 +65,9 @@ pub(crate) struct Running {
     pub(crate) certificate: Arc<ServedCertificate>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) readiness: Arc<Readiness>,
+    /// Nobody logs by it, but its levels can be changed as long as it is there.
+    #[expect(dead_code, reason = "only held")]
+    log_filter: reload::Layer<Targets, Registry>,
     pub(crate) task: JoinHandle<Result<Ended, ServeError>>,
     shutdown: Option<oneshot::Sender<()>>,
     abort: Option<oneshot::Sender<()>>,
@@ -63,17 +82,27 @@ impl Setup {
         }
         let metrics = Arc::new(Metrics::new());
         let readiness = Arc::new(Readiness::default());
+        let events = self.api.map(|client| {
+            let (queue, notes) = events::queue(Arc::clone(&metrics));
+            let recorder = Recorder::new(client, "spark-swap-0");
+            drop(tokio::spawn(events::write(notes, recorder, Arc::clone(&metrics))));
+            queue
+        });
         let https = TcpListener::bind("127.0.0.1:0").unwrap();
         let admin = TcpListener::bind("127.0.0.1:0").unwrap();
         let (https_address, admin_address) = (https.local_addr().unwrap(), admin.local_addr().unwrap());
+        let (log_level, log_filter) = LogLevel::new("info".parse().unwrap());
         let (shutdown, on_shutdown) = oneshot::channel();
         let (abort, on_abort) = oneshot::channel();
         let server = Server {
             https,
             admin,
             certificate: Arc::clone(&certificate),
+            tls: self.tls,
             state: Arc::new(ArcSwap::from_pointee(State::default())),
             answer: self.answer,
+            events,
+            log_level,
             metrics: Arc::clone(&metrics),
             readiness: Arc::clone(&readiness),
             limits: self.limits,
@@ -87,6 +116,7 @@ impl Setup {
             certificate,
             metrics,
             readiness,
+            log_filter,
             task,
             shutdown: Some(shutdown),
             abort: Some(abort),
@@ -194,6 +224,7 @@ pub(crate) fn record(uid: &str) -> Record {
         expected_swap: 500,
         notices: Vec::new(),
         failed_proof: None,
+        event: None,
     }
 }
 

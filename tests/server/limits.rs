@@ -3,9 +3,7 @@
 use std::time::Duration;
 
 use axum_server::accept::Accept;
-use prometheus_client::metrics::counter::Counter;
-use prometheus_client::metrics::gauge::Gauge;
-use spark_swap::server::limits::{LimitedAcceptor, Limits};
+use spark_swap::server::limits::{ConnectionCounts, LimitedAcceptor, Limits};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, pause};
 
@@ -18,38 +16,134 @@ fn limited(change: impl FnOnce(&mut Limits)) -> Setup {
     setup
 }
 
+/// Begins a review on a connection and leaves it so.
+async fn begin(connection: &mut Tls) {
+    let body = review("slow", 0);
+    connection.send(head(body.len()).as_bytes()).await;
+    connection.send(&body[..10]).await;
+}
+
+async fn end(connection: &mut Tls) {
+    connection.send(&review("slow", 0)[10..]).await;
+    assert_eq!(connection.response().await.unwrap().json()["response"]["uid"], "slow");
+}
+
 #[tokio::test]
-async fn one_connection_too_many_is_closed_at_once_and_its_slot_comes_back() {
+async fn where_every_connection_is_busy_one_more_is_closed_at_once() {
     let server = limited(|limits| limits.max_connections = 2).start();
-    let mut first = server.connect().await;
-    let second = server.connect().await;
+    let (mut first, mut second) = (server.connect().await, server.connect().await);
+    begin(&mut first).await;
+    begin(&mut second).await;
+    server.in_flight(2).await;
     let config = client_config(&server.ca, &[b"http/1.1"]);
     assert!(Tls::try_open(server.https, config).await.is_err());
-    assert_eq!(first.post(&review("one", 0)).await.status, 200);
-    drop(second);
-    server.connections(1).await;
+    end(&mut first).await;
+    end(&mut second).await;
     assert_eq!(server.connect().await.post(&review("two", 0)).await.status, 200);
     assert_eq!(server.metric("spark_swap_connections_rejected_total").await.as_deref(), Some("1"));
     assert_eq!(server.metric("spark_swap_handshake_failures_total").await.as_deref(), Some("0"));
 }
 
 #[tokio::test]
-async fn one_review_too_many_is_503_at_once_and_nobody_queues() {
+async fn the_connection_that_is_idle_the_longest_makes_room() {
+    let server = limited(|limits| limits.max_connections = 3).start();
+    let mut open = Vec::new();
+    for _ in 0..3 {
+        open.push(server.connect().await);
+    }
+    for which in [1, 2, 0] {
+        assert_eq!(open[which].post(&review("old", 0)).await.status, 200);
+    }
+    let mut new = server.connect().await;
+    open[1].closed().await;
+    for connection in [&mut open[0], &mut new] {
+        assert_eq!(connection.post(&review("new", 0)).await.status, 200);
+    }
+    begin(&mut open[2]).await;
+    server.in_flight(1).await;
+    let mut next = server.connect().await;
+    open[0].closed().await;
+    end(&mut open[2]).await;
+    assert_eq!(next.post(&review("next", 0)).await.status, 200);
+    server.connections(3).await;
+    assert_eq!(server.metric("spark_swap_connections_displaced_total").await.as_deref(), Some("2"));
+    assert_eq!(server.metric("spark_swap_connections_rejected_total").await.as_deref(), Some("0"));
+}
+
+#[tokio::test]
+async fn connections_that_never_had_a_request_make_room_before_all_others() {
+    let server = limited(|limits| limits.max_connections = 3).start();
+    let mut useful = server.connect().await;
+    useful.post(&review("one", 0)).await;
+    let mut silent = Plain::open_plain(server.https).await;
+    server.connections(2).await;
+    let mut unused = server.connect().await;
+    let _next = server.connect().await;
+    silent.closed().await;
+    let _next = server.connect().await;
+    unused.closed().await;
+    assert_eq!(useful.post(&review("two", 0)).await.status, 200);
+    // To make room is no failure of a handshake.
+    assert_eq!(server.metrics.handshake_failures.get(), 0);
+}
+
+const OVERLOADED: &str = r#"spark_swap_reviews_total{outcome="overloaded",reason="",class=""}"#;
+
+#[tokio::test]
+async fn one_review_too_many_is_admitted_as_it_is_at_once_and_nobody_queues() {
     let server = limited(|limits| limits.max_reviews = 1).start();
-    let body = review("slow", 100);
     let mut slow = server.connect().await;
-    slow.send(head(body.len()).as_bytes()).await;
-    slow.send(&body[..10]).await;
+    begin(&mut slow).await;
     server.in_flight(1).await;
 
     let mut other = server.connect().await;
-    assert_eq!(other.post(&review("other", 0)).await.status, 503);
-    slow.send(&body[10..]).await;
-    assert_eq!(slow.response().await.unwrap().json()["response"]["uid"], "slow");
-    assert_eq!(other.post(&review("other", 0)).await.status, 200);
+    // Larger than what is looked at, and than any buffer.
+    for length in [0, 5000, 3 << 20] {
+        let response = other.post(&review("other", length)).await;
+        assert_eq!(response.status, 200);
+        let answer = &response.json()["response"];
+        assert_eq!((&answer["uid"], &answer["allowed"]), (&"other".into(), &true.into()));
+        assert!(answer.get("patch").is_none() && answer.get("patchType").is_none(), "{answer}");
+        let warning = answer["warnings"][0].as_str().unwrap();
+        assert!(warning.starts_with("spark-swap: overloaded") && warning.len() <= 120, "{warning}");
+    }
+    end(&mut slow).await;
+    assert_eq!(other.post(&review("other", 0)).await.json()["response"]["patch"], "W10=");
+    assert_eq!(server.metric(OVERLOADED).await.as_deref(), Some("3"));
+}
 
-    let counted = server.metric(r#"spark_swap_reviews_total{outcome="overloaded",reason="",class=""}"#).await;
-    assert_eq!(counted.as_deref(), Some("1"));
+#[tokio::test]
+async fn a_review_too_many_whose_beginning_has_no_uid_is_503() {
+    let server = limited(|limits| limits.max_reviews = 1).start();
+    let mut slow = server.connect().await;
+    begin(&mut slow).await;
+    server.in_flight(1).await;
+    let late = format!(r#"{{"x":"{}","request":{{"uid":"late"}}}}"#, "x".repeat(5000));
+    let mut other = server.connect().await;
+    for body in ["", "{}", "[", &late] {
+        assert_eq!(other.post(body.as_bytes()).await.status, 503, "{body:.20}");
+    }
+    assert_eq!(server.metric(OVERLOADED).await.as_deref(), Some("4"));
+}
+
+#[tokio::test]
+async fn a_review_too_many_is_told_in_time_even_if_it_never_ends() {
+    for (sent, status) in [(review("other", 0), 200), (Vec::new(), 503)] {
+        let server = limited(|limits| limits.max_reviews = 1).start();
+        let mut slow = server.connect().await;
+        begin(&mut slow).await;
+        server.in_flight(1).await;
+        let mut other = server.connect().await;
+        other.send(head(1 << 20).as_bytes()).await;
+        // Byte by byte: the uid is found wherever the pieces end.
+        for byte in sent.chunks(1) {
+            other.send(byte).await;
+        }
+        pause();
+        assert_eq!(other.response().await.unwrap().status, status);
+        other.closed().await;
+        tokio::time::resume();
+    }
 }
 
 #[tokio::test]
@@ -63,11 +157,20 @@ async fn bodies_share_their_memory_and_give_it_back() {
 
     let mut second = server.connect().await;
     // Until the first body has arrived there may be room for both, so ask until there is not.
-    while second.post(&body).await.status == 200 {}
-    assert_eq!(second.post(&review("small", 0)).await.status, 200);
+    let refused = loop {
+        let answer = second.post(&body).await.json();
+        if answer["response"].get("patch").is_none() {
+            break answer;
+        }
+    };
+    assert_eq!(
+        (&refused["response"]["uid"], &refused["response"]["allowed"]),
+        (&"large".into(), &true.into())
+    );
+    assert_eq!(second.post(&review("small", 0)).await.json()["response"]["patch"], "W10=");
     first.send(&body[600 << 10..]).await;
-    assert_eq!(first.response().await.unwrap().status, 200);
-    assert_eq!(second.post(&body).await.status, 200);
+    assert_eq!(first.response().await.unwrap().json()["response"]["patch"], "W10=");
+    assert_eq!(second.post(&body).await.json()["response"]["patch"], "W10=");
 }
 
 #[tokio::test]
@@ -137,13 +240,13 @@ async fn an_idle_connection_outlives_the_90_seconds_of_the_api_server() {
 async fn connections_to_the_admin_port_are_limited_too() {
     let server = Setup::default().start();
     let mut open = Vec::new();
-    for _ in 0..64 {
+    for _ in 0..65 {
         let mut connection = server.admin().await;
         assert_eq!(connection.get("/livez").await.status, 200);
         open.push(connection);
     }
-    assert_eq!(server.admin().await.closed().await, b"");
-    assert_eq!(open[0].get("/livez").await.status, 200);
+    assert_eq!(open[0].closed().await, b"");
+    assert_eq!(open[1].get("/livez").await.status, 200);
     assert_eq!(server.connect().await.post(&review("one", 0)).await.status, 200);
 }
 
@@ -152,7 +255,7 @@ async fn connections_have_no_nagle_delay_and_keepalive() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let _client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
     let (stream, _) = listener.accept().await.unwrap();
-    let acceptor = LimitedAcceptor::new(1, Gauge::default(), Counter::default());
+    let acceptor = LimitedAcceptor::new(1, ConnectionCounts::default());
     let (stream, _held) = acceptor.accept(stream, ()).await.unwrap();
-    assert!(stream.nodelay().unwrap());
+    assert!(stream.tcp().nodelay().unwrap());
 }

@@ -1,5 +1,7 @@
 //! Keys and chains in the forms that certificate tools write.
 
+use std::sync::OnceLock;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use rcgen::{
@@ -16,12 +18,17 @@ pub(crate) struct Made {
 
 /// A leaf for localhost under a root, with as many intermediates as asked for.
 pub(crate) fn chain(intermediates: usize, key: KeyPair) -> Made {
-    let mut issuer = CertifiedIssuer::self_signed(authority("root"), KeyPair::generate().unwrap()).unwrap();
+    chain_of(p256, intermediates, key)
+}
+
+/// The same with authorities that have keys of this kind.
+pub(crate) fn chain_of(authority_key: fn() -> KeyPair, intermediates: usize, key: KeyPair) -> Made {
+    let mut issuer = CertifiedIssuer::self_signed(authority("root"), authority_key()).unwrap();
     let root = issuer.pem();
     let mut above = String::new();
     for number in 0..intermediates {
         let params = authority(&format!("intermediate {number}"));
-        issuer = CertifiedIssuer::signed_by(params, KeyPair::generate().unwrap(), &issuer).unwrap();
+        issuer = CertifiedIssuer::signed_by(params, authority_key(), &issuer).unwrap();
         above = issuer.pem() + &above;
     }
     let mut leaf = CertificateParams::new(["localhost".to_owned()]).unwrap();
@@ -30,7 +37,7 @@ pub(crate) fn chain(intermediates: usize, key: KeyPair) -> Made {
     Made { root, chain: leaf.pem() + &above, key }
 }
 
-fn authority(name: &str) -> CertificateParams {
+pub(crate) fn authority(name: &str) -> CertificateParams {
     let mut params = CertificateParams::default();
     params.distinguished_name.push(DnType::CommonName, name);
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -49,8 +56,19 @@ pub(crate) fn ed25519() -> KeyPair {
     generate(&PKCS_ED25519)
 }
 
+/// One for all tests: they take long to make.
 pub(crate) fn rsa() -> KeyPair {
-    KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048).unwrap()
+    static MADE: OnceLock<String> = OnceLock::new();
+    KeyPair::from_pem(MADE.get_or_init(|| generate_rsa(RsaKeySize::_2048))).unwrap()
+}
+
+pub(crate) fn rsa_4096() -> KeyPair {
+    static MADE: OnceLock<String> = OnceLock::new();
+    KeyPair::from_pem(MADE.get_or_init(|| generate_rsa(RsaKeySize::_4096))).unwrap()
+}
+
+fn generate_rsa(size: RsaKeySize) -> String {
+    KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, size).unwrap().serialize_pem()
 }
 
 fn generate(algorithm: &'static SignatureAlgorithm) -> KeyPair {

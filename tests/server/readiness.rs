@@ -43,6 +43,18 @@ async fn an_empty_ca_bundle_that_is_about_to_be_filled_is_not_ready() {
 }
 
 #[tokio::test]
+async fn a_ca_bundle_that_somebody_empties_takes_no_replica_out_of_the_service() {
+    let server = Setup::default().start();
+    server.certificate.judge_by(published(&server.ca, "localhost"));
+    server.certificate.judge_by(Trust::Nobody(format!("{BUNDLE} is empty")));
+    assert_eq!(readyz(&server).await.0, 200);
+    // Who was not trusted before is not trusted now.
+    server.certificate.judge_by(published(&self_made().0, "localhost"));
+    server.certificate.judge_by(Trust::Nobody(format!("{BUNDLE} is empty")));
+    assert_eq!(readyz(&server).await.0, 503);
+}
+
+#[tokio::test]
 async fn a_certificate_for_another_name_than_the_services_is_not_ready() {
     let server = Setup::default().start();
     server.certificate.judge_by(published(&server.ca, "swap.tools.svc"));

@@ -1,6 +1,9 @@
 //! The TLS that the API server meets.
 
-use crate::client::{Tls, client_config};
+use rustls::version::{TLS12, TLS13};
+use spark_swap::server::tls::{MinVersion, TlsPolicy};
+
+use crate::client::{Tls, client_config, of_versions};
 use crate::harness::{Setup, review, self_made};
 
 #[tokio::test]
@@ -23,19 +26,21 @@ async fn no_session_tickets_are_sent() {
 }
 
 #[tokio::test]
-async fn tls_1_2_works() {
-    let server = Setup::default().start();
-    let mut roots = rustls::RootCertStore::empty();
-    let ca = rustls::pki_types::pem::PemObject::from_pem_slice(server.ca.as_bytes()).unwrap();
-    roots.add(ca).unwrap();
-    let provider = std::sync::Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let config = rustls::ClientConfig::builder_with_provider(provider)
-        .with_protocol_versions(&[&rustls::version::TLS12])
-        .unwrap()
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    let mut connection = Tls::try_open(server.https, config).await.unwrap();
-    assert_eq!(connection.post(&review("one", 0)).await.status, 200);
+async fn tls_1_2_is_spoken_only_where_it_is_asked_for() {
+    let of_version = |ca: &str, version| of_versions(ca, &[version]).with_no_client_auth();
+    for (min_version, speaks_1_2) in [(MinVersion::default(), false), (MinVersion::Tls12, true)] {
+        let tls = TlsPolicy { min_version, clients: None };
+        let server = Setup { tls, ..Setup::default() }.start();
+        let new = Tls::try_open(server.https, of_version(&server.ca, &TLS13)).await;
+        assert_eq!(new.unwrap().post(&review("one", 0)).await.status, 200);
+        match Tls::try_open(server.https, of_version(&server.ca, &TLS12)).await {
+            Ok(mut old) => {
+                assert!(speaks_1_2);
+                assert_eq!(old.post(&review("one", 0)).await.status, 200);
+            }
+            Err(error) => assert!(!speaks_1_2, "{error}"),
+        }
+    }
 }
 
 #[tokio::test]

@@ -158,7 +158,8 @@ async fn handshakes(facts: &Facts, api_server: &str) -> Vec<Handshake> {
     };
     let name = format!("{}.{}.svc", reference.name, reference.namespace);
     let addresses = service::endpoints(reference, service, slices);
-    join_all(addresses.into_iter().take(ENDPOINTS).map(|address| shake_hands(address, name.clone()))).await
+    join_all(addresses.into_iter().take(ENDPOINTS).map(|address| shake_hands(address, name.clone(), None)))
+        .await
 }
 
 async fn by_url(url: &str, api_server: &str) -> Option<Handshake> {
@@ -173,7 +174,7 @@ async fn by_url(url: &str, api_server: &str) -> Option<Handshake> {
         let outcome = Outcome::Unreachable("is the API server's own machine".to_owned());
         return Some(Handshake { address, name, outcome });
     }
-    Some(shake_hands(address, name).await)
+    Some(shake_hands(address, name, None).await)
 }
 
 fn host(uri: &Uri) -> Option<&str> {

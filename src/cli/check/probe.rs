@@ -9,10 +9,10 @@ use super::facts::{Answer, Facts, Probe};
 use super::prediction::{Prediction, is_changed_since, predict};
 use super::service;
 use crate::cli::executor_pod::executor_pod;
-use crate::cli::sizes::mi;
 use crate::cli::spark_conf::SparkConf;
 use crate::cluster::webhook_entry::ENTRY;
 use crate::server::handshake::{Handshake, Outcome};
+use crate::sizing::sizes::mi;
 use crate::sizing::state::{CLASS_LABEL, OPT_OUT};
 
 /// What of a plan must be as predicted. The rest of it informs, and may differ when a node joins in between.

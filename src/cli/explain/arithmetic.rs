@@ -3,7 +3,6 @@
 use super::{Explained, nodes};
 use crate::admission::decision::Decision;
 use crate::cli::executor_memory::ExecutorMemory;
-use crate::cli::sizes::{both, exact, gi, mi, ratio};
 use crate::cli::table::{Align, Table};
 use crate::sizing::bound::Bound;
 use crate::sizing::class::{LimitMode, Strategy, SwapClass};
@@ -11,6 +10,7 @@ use crate::sizing::executor::Executor;
 use crate::sizing::fields::OneLine;
 use crate::sizing::kubelet::PAGE;
 use crate::sizing::plan::Plan;
+use crate::sizing::sizes::{both, exact, gi, mi, ratio};
 
 const COLUMNS: &[Align] = &[Align::Left, Align::Left, Align::Right, Align::Right, Align::Right];
 

@@ -4,7 +4,6 @@ use serde_json::Value;
 
 use super::Explained;
 use crate::admission::executor::{present_sizes, recognise};
-use crate::cli::sizes::{both, difference};
 use crate::cli::table::{Align, Table};
 use crate::sizing::class::Enforcement;
 use crate::sizing::executor::Executor;
@@ -12,6 +11,7 @@ use crate::sizing::fields::OneLine;
 use crate::sizing::kubelet::{granted_swap, is_swap_eligible, oom_score_adj, qos_class};
 use crate::sizing::nodes::NodeShape;
 use crate::sizing::plan::{Change, Plan};
+use crate::sizing::sizes::{both, difference};
 
 const COLUMNS: &[Align] = &[Align::Left, Align::Right, Align::Right, Align::Right];
 

@@ -1,14 +1,15 @@
 //! Why this executor in particular was left alone, where its reason has more than one cause.
 
+use super::Explained;
 use super::nodes::{self, NodeRow};
-use super::{Explained, advice};
+use crate::admission::advice;
 use crate::admission::executor::{present_sizes, recognise};
 use crate::admission::reason::Reason;
 use crate::admission::text::Text;
-use crate::cli::sizes::{both, exact, mi};
 use crate::sizing::class::{QosMode, Strategy, SwapClass};
 use crate::sizing::executor::Executor;
 use crate::sizing::fields::OneLine;
+use crate::sizing::sizes::{both, exact, mi};
 
 /// What stands in the way and what to do about it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -9,13 +9,13 @@ use crate::admission::pod::Pod;
 use crate::admission::swap_annotation;
 use crate::admission::text::Text;
 use crate::cli::live_pod::LivePod;
-use crate::cli::sizes::{both, exact};
 use crate::cli::table::Table;
 use crate::sizing::class::{Backend, Enforcement};
 use crate::sizing::fields::OneLine;
 use crate::sizing::kubelet::{QosClass, floor_to_page, granted_swap, is_swap_eligible, qos_class};
 use crate::sizing::nodes::Node;
 use crate::sizing::quantity::Quantity;
+use crate::sizing::sizes::{both, exact};
 
 /// The object for programs. All sizes are bytes.
 #[derive(Debug, Serialize)]

@@ -2,10 +2,10 @@
 
 use super::Explained;
 use super::nodes::{self, Landing, NodeRow};
-use crate::cli::sizes::exact;
 use crate::cli::table::{Align, Table};
 use crate::sizing::fields::OneLine;
 use crate::sizing::plan::Plan;
+use crate::sizing::sizes::exact;
 
 /// More reasons than this are counted, not listed.
 const LISTED_REASONS: usize = 20;

@@ -7,11 +7,11 @@ use super::Explained;
 use crate::admission::plan_annotation::{PLAN_ANNOTATION, PlanJson};
 use crate::admission::pod::Pod;
 use crate::cli::as_received::take_back_plan;
-use crate::cli::sizes::{both, exact};
 use crate::cli::table::{Align, Table};
 use crate::sizing::bound::Bound;
 use crate::sizing::class::Strategy;
 use crate::sizing::fields::OneLine;
+use crate::sizing::sizes::{both, exact};
 use crate::sizing::state::State;
 use crate::vocabulary::vocabulary;
 

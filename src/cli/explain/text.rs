@@ -9,12 +9,12 @@ use crate::admission::class_choice::{NamedBy, named};
 use crate::admission::operation::Operation;
 use crate::cli::pod_input::Input;
 use crate::cli::sentences;
-use crate::cli::sizes::{both, ratio};
 use crate::cli::table::{Align, Table};
 use crate::sizing::class::{Strategy, SwapClass};
 use crate::sizing::executor::Labelled;
 use crate::sizing::fields::OneLine;
 use crate::sizing::limit_range::Bounds;
+use crate::sizing::sizes::{both, ratio};
 use crate::sizing::state::CLASS_LABEL;
 
 /// Sentences are broken into lines of about this many characters.

@@ -3,11 +3,11 @@
 use super::fleet::NodeFacts;
 use super::readiness::{Kubelet, NodeStatus, Readiness};
 use crate::cli::sentences::counted;
-use crate::cli::sizes::gi;
 use crate::cli::table::{Align, Table};
 use crate::cluster::node_group::NodeGroup;
 use crate::sizing::class::Backend;
 use crate::sizing::labels::Labels;
+use crate::sizing::sizes::gi;
 
 /// What is shown of a node.
 #[derive(Clone, Copy, Debug)]

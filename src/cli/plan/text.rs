@@ -5,10 +5,10 @@ use super::fleet::Row;
 use super::report::{Entry, Report};
 use super::terminal_plot;
 use crate::cli::sentences;
-use crate::cli::sizes::{gi, mi, short};
 use crate::cli::table::{Align, Table};
 use crate::sizing::fields::OneLine;
 use crate::sizing::plan::Change;
+use crate::sizing::sizes::{gi, mi, short};
 
 const LONGEST_LINE: usize = 96;
 /// Longer names are cut, but for `-o wide`.

@@ -29,6 +29,11 @@ impl Authority {
         Self::named("spark-swap CA", validity, new_key()?)
     }
 
+    /// Makes a new authority for the certificates of clients.
+    pub fn of_clients(validity: Validity) -> Result<Self, rcgen::Error> {
+        Self::named("spark-swap client CA", validity, new_key()?)
+    }
+
     /// Makes a new authority whose name no other has: verifiers find an issuer by its name, and of two authorities
     /// with one name some of them try only the first.
     pub fn distinct(validity: Validity) -> Result<Self, rcgen::Error> {
@@ -66,16 +71,27 @@ impl Authority {
     pub fn issue(&self, names: &[String], validity: Validity) -> Result<Issued, rcgen::Error> {
         let mut params = params("spark-swap", validity);
         params.subject_alt_names = CertificateParams::new(names)?.subject_alt_names;
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        self.sign(params)
+    }
+
+    /// Issues a client certificate with this common name.
+    pub fn issue_client(&self, name: &str, validity: Validity) -> Result<Issued, rcgen::Error> {
+        let mut params = params(name, validity);
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        self.sign(params)
+    }
+
+    fn sign(&self, mut params: CertificateParams) -> Result<Issued, rcgen::Error> {
         params.is_ca = IsCa::ExplicitNoCa;
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         let key = new_key()?;
         let certificate = params.signed_by(&key, &self.issuer)?;
         Ok(Issued { certificate_pem: certificate.pem(), key_pem: key.serialize_pem() })
     }
 }
 
-/// A server certificate and its key.
+/// A certificate of a server or client, and its key.
 pub struct Issued {
     /// The certificate, PEM.
     pub certificate_pem: String,

@@ -78,7 +78,7 @@ impl Situation<'_> {
             && self.policy.manage_ca_bundle
             && !bundle.trusts_the_same_as(&kept.bundle())
         {
-            return match self.grace().filter(|_| self.only_others_are_trusted(kept)) {
+            return match self.grace().filter(|_| self.others_may_be_trusted(Some(kept))) {
                 Some(until) => Step::Wait { until, reason: Wait::Restoring },
                 None => Step::Publish(kept.bundle()),
             };
@@ -97,12 +97,7 @@ impl Situation<'_> {
         if self.serving().is_some() {
             return Step::Keep(Change::Restore);
         }
-        let somebody_may_be_trusted = match self.published {
-            Published::Unknown => true,
-            Published::Absent => false,
-            Published::Found(bundle) => bundle.certificates().iter().any(|one| one.is_valid_at(self.now)),
-        };
-        let grace = self.grace().filter(|_| somebody_may_be_trusted);
+        let grace = self.grace().filter(|_| self.others_may_be_trusted(None));
         grace.map_or(Step::Keep(Change::Create), |until| Step::Wait { until, reason: Wait::Restoring })
     }
 
@@ -122,11 +117,16 @@ impl Situation<'_> {
         (*since..until).contains(&self.now).then_some(until)
     }
 
-    /// Somebody is trusted, but none of these.
-    fn only_others_are_trusted(&self, kept: &Material) -> bool {
-        let Published::Found(bundle) = self.published else { return false };
+    /// API servers may trust somebody, but none of these.
+    fn others_may_be_trusted(&self, kept: Option<&Material>) -> bool {
+        let bundle = match self.published {
+            Published::Unknown => return true,
+            Published::Absent => return false,
+            Published::Found(bundle) => bundle,
+        };
         let trusted = || bundle.certificates().iter().filter(|authority| authority.is_valid_at(self.now));
-        trusted().next().is_some() && !trusted().any(|authority| kept.knows(authority))
+        let ours = |authority| kept.is_some_and(|kept| kept.knows(authority));
+        trusted().next().is_some() && !trusted().any(ours)
     }
 
     /// What this replica serves is trusted, and what the Secret holds is not or cannot go on.
@@ -152,7 +152,7 @@ impl Situation<'_> {
             return false;
         }
         let Some(held) = self.serving() else {
-            return self.grace().is_none() || !self.only_others_are_trusted(kept);
+            return self.grace().is_none() || !self.others_may_be_trusted(Some(kept));
         };
         let is_related = kept.knows(&held.current.certificate) || held.knows(&kept.current.certificate);
         is_related || !matches!(self.published, Published::Unknown)
@@ -247,7 +247,7 @@ impl Situation<'_> {
         if let Some(end) = end_of_previous(kept) {
             at(end);
         }
-        match &kept.next {
+        match self.next(kept) {
             None => at(self.authority_due(&kept.current.certificate)),
             Some(next) => {
                 at(next.certificate.not_after());

@@ -4,7 +4,8 @@ use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::registry::Registry;
+
+use super::registered::Registered;
 
 /// Of self-managed certificates.
 #[derive(Debug, Default)]
@@ -22,7 +23,7 @@ struct StepLabels {
 }
 
 /// The values of the label `step`.
-const STEPS: [&str; 9] = [
+pub(super) const STEPS: [&str; 9] = [
     "create",
     "restore",
     "renew_leaf",
@@ -40,7 +41,7 @@ impl CertificateMetrics {
         self.rotations.get_or_create(&StepLabels { step }).inc();
     }
 
-    pub(super) fn register(&self, to: &mut Registry) {
+    pub(super) fn register(&self, to: &mut Registered) {
         let help = "When the authority of the self-managed certificate expires, seconds since 1970; 0: there is none";
         to.register("ca_expiry_timestamp_seconds", help, self.ca_expiry.clone());
         let help = "Steps of the self-managed certificates that this replica took";

@@ -1,6 +1,6 @@
 //! Sizes for humans, exact where they are whole and rounded to hundredths where they are not.
 
-use crate::sizing::spark_memory::MIB;
+use super::spark_memory::MIB;
 
 const GIB: u64 = 1 << 30;
 

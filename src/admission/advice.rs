@@ -1,6 +1,6 @@
 //! What to do about a reason, in general.
 
-use crate::admission::reason::Reason;
+use super::reason::Reason;
 
 /// What somebody can do about a reason.
 pub const fn what_to_do(reason: Reason) -> &'static str {

@@ -1,0 +1,167 @@
+//! The Service: one address, behind it the replicas that are ready, as endpoints controller and kube-proxy have it.
+//!
+//! Connections are balanced, not requests. Who is ready shows in `/readyz`, and everybody acts on it a while later:
+//! until then new connections still go to a replica that drains, or to one that is dead, which refuses them.
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Handle;
+use tokio::time::{sleep, timeout};
+
+use crate::wait;
+
+/// How often a replica is asked whether it is ready: more often than a kubelet asks.
+const PROBE_INTERVAL: Duration = Duration::from_millis(250);
+/// How long it has to answer, and how many probes in a row have to fail: as installed.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
+const FAILURE_THRESHOLD: u32 = 2;
+
+pub(crate) struct Balancer {
+    runtime: Handle,
+    /// From readiness to its effect.
+    lag: Duration,
+    endpoints: Arc<Mutex<Vec<Arc<Endpoint>>>>,
+}
+
+struct Endpoint {
+    name: String,
+    https: SocketAddr,
+    admin: SocketAddr,
+    /// New connections may come here.
+    is_in_rotation: AtomicBool,
+    /// Nobody waits for its readiness any more.
+    is_gone: AtomicBool,
+    connections: AtomicUsize,
+}
+
+impl Balancer {
+    /// Listens at the Service's address.
+    pub(crate) fn start(runtime: &Handle, address: SocketAddr, lag: Duration) -> Self {
+        let endpoints: Arc<Mutex<Vec<Arc<Endpoint>>>> = Arc::default();
+        let listener = runtime
+            .block_on(TcpListener::bind(address))
+            .unwrap_or_else(|error| panic!("the Service's address {address}: {error}"));
+        runtime.spawn(accept(listener, Arc::clone(&endpoints)));
+        Self { runtime: runtime.clone(), lag, endpoints }
+    }
+
+    /// A replica has started.
+    pub(crate) fn add(&self, name: &str, https: SocketAddr, admin: SocketAddr) {
+        let endpoint = Arc::new(Endpoint {
+            name: name.to_owned(),
+            https,
+            admin,
+            is_in_rotation: AtomicBool::new(false),
+            is_gone: AtomicBool::new(false),
+            connections: AtomicUsize::new(0),
+        });
+        self.endpoints.lock().unwrap().push(Arc::clone(&endpoint));
+        self.runtime.spawn(follow(endpoint, Arc::clone(&self.endpoints), self.lag));
+    }
+
+    /// A replica has ended; it leaves the rotation when that is noticed.
+    pub(crate) fn remove(&self, name: &str) {
+        let endpoints = self.endpoints.lock().unwrap();
+        let ended = endpoints.iter().filter(|endpoint| endpoint.name == name);
+        ended.for_each(|endpoint| endpoint.is_gone.store(true, Ordering::Release));
+    }
+
+    pub(crate) fn wait_until_in_rotation(&self, name: &str) {
+        wait::until("endpoint", wait::LIMIT, || {
+            if self.is_in_rotation(name) { Ok(()) } else { Err(format!("{name} is not ready")) }
+        });
+    }
+
+    pub(crate) fn wait_until_out_of_rotation(&self, name: &str) {
+        wait::until("end of an endpoint", wait::LIMIT, || {
+            if self.is_in_rotation(name) { Err(format!("{name} is still used")) } else { Ok(()) }
+        });
+    }
+
+    /// The replica with the most connections.
+    pub(crate) fn busiest(&self) -> String {
+        let endpoints = self.endpoints.lock().unwrap();
+        let busiest = endpoints.iter().max_by_key(|endpoint| endpoint.connections.load(Ordering::Relaxed));
+        busiest.expect("a replica").name.clone()
+    }
+
+    fn is_in_rotation(&self, name: &str) -> bool {
+        let endpoints = self.endpoints.lock().unwrap();
+        endpoints
+            .iter()
+            .any(|endpoint| endpoint.name == name && endpoint.is_in_rotation.load(Ordering::Acquire))
+    }
+}
+
+/// In turn, over those in rotation.
+async fn accept(listener: TcpListener, endpoints: Arc<Mutex<Vec<Arc<Endpoint>>>>) {
+    for turn in 0.. {
+        let (client, _) = listener.accept().await.unwrap();
+        let chosen = {
+            let endpoints = endpoints.lock().unwrap();
+            let ready: Vec<_> =
+                endpoints.iter().filter(|endpoint| endpoint.is_in_rotation.load(Ordering::Acquire)).collect();
+            (!ready.is_empty()).then(|| Arc::clone(ready[turn % ready.len()]))
+        };
+        // Without endpoints a connection is refused.
+        if let Some(endpoint) = chosen {
+            tokio::spawn(forward(client, endpoint));
+        }
+    }
+}
+
+/// Whatever breaks on one side breaks on the other.
+async fn forward(mut client: TcpStream, endpoint: Arc<Endpoint>) {
+    let Ok(mut replica) = TcpStream::connect(endpoint.https).await else { return };
+    // A packet is forwarded as it comes.
+    for stream in [&client, &replica] {
+        drop(stream.set_nodelay(true));
+    }
+    endpoint.connections.fetch_add(1, Ordering::Relaxed);
+    drop(copy_bidirectional(&mut client, &mut replica).await);
+    endpoint.connections.fetch_sub(1, Ordering::Relaxed);
+}
+
+/// Asks for readiness until the replica is gone, and acts on each change after the lag.
+async fn follow(endpoint: Arc<Endpoint>, endpoints: Arc<Mutex<Vec<Arc<Endpoint>>>>, lag: Duration) {
+    let (mut was_ready, mut failures) = (false, 0);
+    while was_ready || !endpoint.is_gone.load(Ordering::Acquire) {
+        let is_ready = match timeout(PROBE_TIMEOUT, is_ready(endpoint.admin)).await {
+            Ok(true) => {
+                failures = 0;
+                true
+            }
+            Ok(false) | Err(_) => {
+                failures += 1;
+                was_ready && failures < FAILURE_THRESHOLD
+            }
+        };
+        if is_ready != was_ready {
+            was_ready = is_ready;
+            let endpoint = Arc::clone(&endpoint);
+            tokio::spawn(async move {
+                sleep(lag).await;
+                endpoint.is_in_rotation.store(is_ready, Ordering::Release);
+            });
+        }
+        sleep(PROBE_INTERVAL).await;
+    }
+    sleep(lag).await;
+    endpoints.lock().unwrap().retain(|other| !Arc::ptr_eq(other, &endpoint));
+}
+
+async fn is_ready(admin: SocketAddr) -> bool {
+    let ask = async {
+        let mut stream = TcpStream::connect(admin).await?;
+        stream.write_all(b"GET /readyz HTTP/1.0\r\nHost: probe\r\n\r\n").await?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await?;
+        Ok::<_, std::io::Error>(answer)
+    };
+    ask.await.is_ok_and(|answer| answer.split(' ').nth(1) == Some("200"))
+}
