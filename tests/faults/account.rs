@@ -174,7 +174,11 @@ pub(crate) fn table(accounts: &[Account]) -> String {
             account.unmutated.to_string(),
             account.spared.to_string(),
             format!("{} ms", account.slowest.as_millis()),
-            format!("{} ms{}", account.latest.as_millis(), if account.is_superseded { ", again:" } else { "" }),
+            format!(
+                "{} ms{}",
+                account.latest.as_millis(),
+                if account.is_superseded { ", again:" } else { "" }
+            ),
         ]);
     }
     table.render_dense_list()
