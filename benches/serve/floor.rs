@@ -8,7 +8,7 @@ use axum::body::Bytes;
 use axum::routing::post;
 use axum_server::tls_rustls::RustlsConfig;
 use spark_swap::admission::answer::answer;
-use spark_swap::server::certificate::{Authority, Validity};
+use spark_swap::cluster::certificates::authority::{Authority, Validity};
 use spark_swap::server::tls::{CertificatePair, ServedCertificate, TlsPolicy, server_config};
 use spark_swap::sizing::state::State;
 

@@ -10,7 +10,7 @@ use time::OffsetDateTime;
 
 use super::files::{PUBLIC, SECRET, write_atomically};
 use super::{Failure, print};
-use crate::server::certificate::{Authority, DEFAULT_NAMES, Validity, check_name};
+use crate::cluster::certificates::authority::{Authority, DEFAULT_NAMES, Validity, check_name};
 use client::ClientFlags;
 
 /// Make a development certificate authority and a server certificate.

@@ -52,7 +52,6 @@ use self::readiness::Readiness;
 use self::self_call::SelfCall;
 use self::telemetry::LogLevel;
 use self::tls::{ServedCertificate, TlsPolicy};
-pub use crate::cluster::certificates::authority as certificate;
 use crate::sizing::state::State;
 
 /// Everything a server is made of.

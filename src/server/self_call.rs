@@ -16,8 +16,9 @@ use super::metrics::Metrics;
 use super::tls::{CertificatePair, ServedCertificate};
 use super::trust::Trust;
 
-/// Whoever does not get through to himself in this time does not serve the API server either.
-const TIMEOUT: Duration = Duration::from_secs(1);
+/// Whoever does not get through to himself in the time that the API server waits (`timeoutSeconds`) does not serve it
+/// either. Not less: a machine that is slow for a moment must not take all replicas out of the Service at once.
+const TIMEOUT: Duration = Duration::from_secs(2);
 /// Probes that come faster get the last result.
 const KEPT_FOR: Duration = Duration::from_secs(1);
 /// Where no name is known by which the API server calls.

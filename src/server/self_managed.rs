@@ -22,7 +22,7 @@ use tokio::time::{Instant, sleep_until};
 use tracing::{debug, info, warn};
 
 use self::act::{Act, Done, Outcome};
-use self::pace::{Pace, jitter};
+use self::pace::{Pace, Urgency, jitter};
 use self::watched::{Failure, Seen, Watched};
 use super::metrics::{Metrics, ReloadOutcome};
 use super::published::CONFIGURATION;
@@ -102,12 +102,12 @@ impl SelfManaged {
                 () = sleep_until(next), if acting.is_empty() => {}
             }
             match self.look() {
-                Look::Act if acting.is_empty() && self.pace.is_due() => {
+                Look::Act(urgency) if acting.is_empty() && self.pace.is_due(urgency) => {
                     self.secret.is_about_to_be_read();
                     self.configuration.is_about_to_be_read();
                     acting.spawn(act.clone().run(self.held.clone(), self.since));
                 }
-                Look::Act => next = self.pace.next(),
+                Look::Act(urgency) => next = self.pace.next(urgency),
                 Look::Wait(delay) => next = later(delay),
             }
         }
@@ -165,7 +165,10 @@ impl SelfManaged {
                 let left = Duration::try_from(until.duration_since(Timestamp::now())).unwrap_or_default();
                 Look::Wait(jitter(left.min(LOOK_AGAIN)))
             }
-            Step::Publish(_) | Step::Keep(_) => Look::Act,
+            Step::Publish(_) if matches!(&published, Published::Found(bundle) if bundle.is_empty()) => {
+                Look::Act(Urgency::Urgent)
+            }
+            Step::Publish(_) | Step::Keep(_) => Look::Act(Urgency::Usual),
         }
     }
 
@@ -269,7 +272,7 @@ impl fmt::Debug for SelfManaged {
 /// What a look at the objects came to.
 enum Look {
     /// There is something to do.
-    Act,
+    Act(Urgency),
     /// There is not, for as long.
     Wait(Duration),
 }

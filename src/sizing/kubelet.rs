@@ -1,7 +1,8 @@
 //! The kubelet's rules, to the bit: who gets how much swap, QoS classes and OOM scores.
 //!
 //! Mirrors `pkg/kubelet/kuberuntime/kuberuntime_container_linux.go`, `pkg/apis/core/v1/helper/qos/qos.go` and
-//! `pkg/kubelet/qos/policy.go` of Kubernetes 1.36. Pod-level resources are not covered: such pods are left alone.
+//! `pkg/kubelet/qos/policy.go`, which say the same from Kubernetes 1.34 to 1.37. Pod-level resources are not covered:
+//! such pods are left alone.
 
 use num_traits::ToPrimitive;
 
@@ -56,7 +57,8 @@ pub fn is_swap_eligible(critical: bool, qos_class: QosClass, container: &Contain
     !critical && qos_class == QosClass::Burstable && !request.cmp_amount(limit).is_eq()
 }
 
-/// `ComputePodQOS` for a pod without pod-level resources.
+/// `ComputePodQOS` for a pod without pod-level resources. Kubernetes 1.37 compares container by container in place of the
+/// sums; for pods that the API server accepts, without a request above its limit, that is the same.
 pub fn qos_class(pod: &PodResources) -> QosClass {
     let positive = |quantity: Option<Quantity>| quantity.filter(|quantity| quantity.value() > 0);
     let add = |sum: &mut Option<Quantity>, quantity: Option<Quantity>| {

@@ -1,5 +1,7 @@
 //! Each rule of the plan, on its own.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use rstest::rstest;
 use spark_swap::cluster::certificates::certificate::Certificate;
@@ -97,7 +99,7 @@ fn without_the_authoritys_key_a_new_one_is_staged_while_the_old_is_served() {
 #[test]
 fn a_certificate_is_renewed_when_a_third_of_its_life_is_left() {
     let made = created(start());
-    let due = start() - minutes(5) + (days(60) + minutes(5)) * 2 / 3;
+    let due = start() + days(40);
     assert_eq!(words(&plan(start() + minutes(10), &made)), format!("NextDue until {due}"));
     assert!(words(&plan(due - minutes(1), &made)).starts_with("NextDue"));
     assert_eq!(words(&plan(due, &made)), "RenewLeaf(Due)");
@@ -109,6 +111,18 @@ fn a_certificate_is_renewed_when_a_third_of_its_life_is_left() {
     assert!(leaf.certificate.is_signed_by(&made.current.certificate));
     assert_eq!(leaf.certificate.not_after(), due + days(60));
     assert!(words(&plan(due + minutes(10), &renewed)).starts_with("NextDue"));
+}
+
+#[test]
+fn lifetimes_of_minutes_work_as_well() {
+    let policy = RotationPolicy { tls_lifetime: minutes(1), ca_lifetime: minutes(3), ..policy() };
+    let made = carry_out(Change::Create, start(), &policy, &Kept::Absent, &nothing()).unwrap();
+    let at = |seconds| {
+        let now = start() + Duration::from_secs(seconds);
+        words(&plan_rotation(now, &policy, &usable(&made), &published(&made), &nothing()))
+    };
+    assert_eq!(at(0), "NextDue until 2030-01-01T00:00:40Z");
+    assert_eq!(at(40), "RenewLeaf(Due)");
 }
 
 #[rstest]

@@ -12,8 +12,8 @@ use spark_swap::cli::check::facts::{Answer, Facts, Probe, Seen, Server};
 use spark_swap::cli::check::prediction::{Prediction, predict};
 use spark_swap::cli::check::probe;
 use spark_swap::cluster::api::definition::definition;
+use spark_swap::cluster::certificates::authority::{Authority, Validity};
 use spark_swap::cluster::objects::read_document;
-use spark_swap::server::certificate::{Authority, Validity};
 use spark_swap::server::handshake::{Handshake, Outcome};
 use time::{Duration, OffsetDateTime};
 

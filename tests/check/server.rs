@@ -6,7 +6,7 @@ use rustls::pki_types::CertificateDer;
 use serde_json::json;
 use spark_swap::cli::check::checks::{CheckId, Status};
 use spark_swap::cli::check::facts::{Facts, Seen};
-use spark_swap::server::certificate::Authority;
+use spark_swap::cluster::certificates::authority::Authority;
 use spark_swap::server::handshake::{Handshake, Outcome};
 
 use crate::installation::{

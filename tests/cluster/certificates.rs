@@ -6,8 +6,8 @@ use std::time::SystemTime;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use serde_json::{Value, json};
+use spark_swap::cluster::certificates::authority::{Authority, Validity};
 use spark_swap::server::admin::unix_seconds;
-use spark_swap::server::certificate::{Authority, Validity};
 use spark_swap::server::trust::Authorities;
 use time::OffsetDateTime;
 

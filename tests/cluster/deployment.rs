@@ -4,14 +4,19 @@ use std::fs;
 use std::net::TcpListener;
 use std::process::Command;
 use std::sync::{Arc, Mutex};
+use std::time::SystemTime;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 use serde_json::{Value, json};
+use spark_swap::server::admin::unix_seconds;
+use spark_swap::server::trust::Authorities;
 use tempfile::TempDir;
 
 use crate::control_plane::ControlPlane;
-use crate::installation::forward;
+use crate::installation::{forward, served};
 use crate::parts::free_port;
 use crate::process::Process;
 use crate::site::{NAME, Site};
@@ -21,6 +26,8 @@ use crate::{http, service_account, wait};
 /// The replicas, behind the Service.
 pub(crate) struct Replicas {
     processes: Vec<Process>,
+    /// Where they serve.
+    ports: Vec<u16>,
     files: TempDir,
 }
 
@@ -34,8 +41,8 @@ impl Replicas {
         let account = pod["serviceAccountName"].as_str().unwrap();
         let kubeconfig = service_account::kubeconfig(cluster, NAME, account);
         let files = TempDir::with_prefix_in("deployment-", cluster.dir()).unwrap();
-        let mut this = Self { processes: Vec::new(), files };
-        let mut ports = Vec::new();
+        let mut this = Self { processes: Vec::new(), ports: Vec::new(), files };
+        let mut admin_ports = Vec::new();
         for number in 0..deployment["spec"]["replicas"].as_u64().unwrap() {
             let (port, admin_port) = (free_port(), free_port());
             let mut command = this.command(cluster, pod);
@@ -47,16 +54,36 @@ impl Replicas {
                 .env_remove("KUBECONFIG");
             let process = Process::start(&format!("replica-{number}"), &mut command, cluster.dir());
             this.processes.push(process);
-            ports.push((port, admin_port));
+            this.ports.push(port);
+            admin_ports.push(admin_port);
         }
-        let (ports, admin_ports): (Vec<_>, Vec<_>) = ports.into_iter().unzip();
-        forward(listen_as_service(cluster), Arc::new(Mutex::new(ports)));
+        forward(listen_as_service(cluster), Arc::new(Mutex::new(this.ports.clone())));
         for (process, admin_port) in this.processes.iter_mut().zip(admin_ports) {
             wait_until_ready(process, admin_port);
         }
         site.report_ready();
         cluster.kubectl(&["rollout", "status", "deployment", NAME, "-n", NAME, "--timeout=60s"]);
         this
+    }
+
+    /// Waits until every replica serves a certificate: a chain in PEM that `authority` trusts as the API server does.
+    pub(crate) fn wait_until_serving(&self, certificate: &str, authority: &str) {
+        let chain: Vec<_> = CertificateDer::pem_slice_iter(certificate.as_bytes()).flatten().collect();
+        let authority = Authorities::from_pem("ca.crt", authority.as_bytes()).unwrap();
+        for (port, process) in self.ports.iter().zip(&self.processes) {
+            let served = wait::until("served certificate", wait::LIMIT, || {
+                let served = served(*port)?;
+                if served == chain { Ok(served) } else { Err(process.tail()) }
+            });
+            authority
+                .verify(&served, &format!("{NAME}.{NAME}.svc"), unix_seconds(SystemTime::now()))
+                .unwrap();
+        }
+    }
+
+    /// The ends of the logs, for a failure message.
+    pub(crate) fn tails(&self) -> String {
+        self.processes.iter().map(Process::tail).collect()
     }
 
     /// The container's arguments, but for its addresses, and its environment.

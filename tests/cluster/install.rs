@@ -5,7 +5,7 @@ use std::process::Command;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
-use spark_swap::server::certificate::{Authority, Validity};
+use spark_swap::cluster::certificates::authority::{Authority, Validity};
 use time::OffsetDateTime;
 
 use crate::control_plane::ControlPlane;

@@ -189,12 +189,7 @@ impl Replica {
 
     /// The chain that it serves now.
     pub(crate) fn served(&self) -> Vec<CertificateDer<'static>> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let address = format!("127.0.0.1:{}", self.port);
-        match runtime.block_on(shake_hands(address, "localhost".to_owned(), None)).outcome {
-            Outcome::Served(chain) => chain,
-            outcome => panic!("{outcome:?}\n{}", self.process.tail()),
-        }
+        served(self.port).unwrap_or_else(|refusal| panic!("{refusal}\n{}", self.process.tail()))
     }
 
     /// How often it took a step of the certificates.
@@ -232,7 +227,18 @@ fn own(object: &mut Value, namespace: &str, executors: &str) {
     }
 }
 
-fn decoded(value: &Value) -> String {
+/// The chain that is served on a port of ours.
+pub(crate) fn served(port: u16) -> Result<Vec<CertificateDer<'static>>, String> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let address = format!("127.0.0.1:{port}");
+    match runtime.block_on(shake_hands(address, "localhost".to_owned(), None)).outcome {
+        Outcome::Served(chain) => Ok(chain),
+        outcome => Err(format!("{outcome:?}")),
+    }
+}
+
+/// The text behind base64, as Secrets and configurations have it.
+pub(crate) fn decoded(value: &Value) -> String {
     String::from_utf8(STANDARD.decode(value.as_str().unwrap_or_default()).unwrap()).unwrap()
 }
 

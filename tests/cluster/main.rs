@@ -13,6 +13,7 @@
 
 // The real parts, and what the tests need to talk about them.
 mod audit;
+mod cert_manager;
 mod classes;
 mod control_plane;
 mod deployment;
@@ -41,6 +42,7 @@ mod webhook;
 
 // The tests, by subject.
 mod api_outage;
+mod cert_manager_mode;
 mod certificates;
 mod check;
 mod class_agreement;

@@ -29,6 +29,12 @@ pub(crate) fn helm_binary() -> PathBuf {
     BINARY.get_or_init(|| path_from_script("build-helm", &[])).clone()
 }
 
+/// cert-manager, built at its first use; beside it lies `crds/`.
+pub(crate) fn cert_manager_binary() -> PathBuf {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    BINARY.get_or_init(|| path_from_script("build-cert-manager", &[])).clone()
+}
+
 /// The virtual environment of a Spark version, installed at its first use.
 pub(crate) fn spark_home(version: &str) -> PathBuf {
     static INSTALLING: Mutex<()> = Mutex::new(());

@@ -29,6 +29,8 @@ pub(crate) struct Account {
     /// What went wrong outside the fault itself, and how often.
     reasons: BTreeMap<String, usize>,
     notes: Vec<String>,
+    /// The fault was made again at a lower rate, as the machine did not keep to the schedule.
+    is_superseded: bool,
 }
 
 impl Account {
@@ -51,6 +53,7 @@ impl Account {
             latest: Duration::ZERO,
             reasons: BTreeMap::new(),
             notes: Vec::new(),
+            is_superseded: false,
         }
     }
 
@@ -108,9 +111,14 @@ impl Account {
         self.notes.push(note);
     }
 
+    /// The next one counts instead.
+    pub(crate) fn supersede(&mut self) {
+        self.is_superseded = true;
+    }
+
     /// All that has to be zero is.
     pub(crate) fn is_clean(&self) -> bool {
-        self.failed == 0 && self.unmutated == 0
+        self.is_superseded || (self.failed == 0 && self.unmutated == 0)
     }
 
     /// The machine kept to the schedule.
@@ -166,7 +174,11 @@ pub(crate) fn table(accounts: &[Account]) -> String {
             account.unmutated.to_string(),
             account.spared.to_string(),
             format!("{} ms", account.slowest.as_millis()),
-            format!("{} ms", account.latest.as_millis()),
+            format!(
+                "{} ms{}",
+                account.latest.as_millis(),
+                if account.is_superseded { ", again:" } else { "" }
+            ),
         ]);
     }
     table.render_dense_list()

@@ -131,16 +131,9 @@ async fn forward(mut client: TcpStream, endpoint: Arc<Endpoint>) {
 async fn follow(endpoint: Arc<Endpoint>, endpoints: Arc<Mutex<Vec<Arc<Endpoint>>>>, lag: Duration) {
     let (mut was_ready, mut failures) = (false, 0);
     while was_ready || !endpoint.is_gone.load(Ordering::Acquire) {
-        let is_ready = match timeout(PROBE_TIMEOUT, is_ready(endpoint.admin)).await {
-            Ok(true) => {
-                failures = 0;
-                true
-            }
-            Ok(false) | Err(_) => {
-                failures += 1;
-                was_ready && failures < FAILURE_THRESHOLD
-            }
-        };
+        let has_answered = timeout(PROBE_TIMEOUT, is_ready(endpoint.admin)).await.unwrap_or(false);
+        failures = if has_answered { 0 } else { failures + 1 };
+        let is_ready = has_answered || (was_ready && failures < FAILURE_THRESHOLD);
         if is_ready != was_ready {
             was_ready = is_ready;
             let endpoint = Arc::clone(&endpoint);

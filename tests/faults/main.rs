@@ -31,6 +31,8 @@ mod reviews;
 // The control plane of the cluster tests.
 #[path = "../cluster/audit.rs"]
 mod audit;
+#[path = "../cluster/cert_manager.rs"]
+mod cert_manager;
 #[path = "../cluster/classes.rs"]
 mod classes;
 #[path = "../cluster/control_plane.rs"]
@@ -139,7 +141,7 @@ const NOTES: &str = "\
 FAILED, UNMUTATED: outside the fault itself; have to be 0. IN THE FAULT: creates while no API server runs, which do not
 count as calls; executors that came out unmutated, and reviews that failed, from a SIGKILL until no connection leads to
 the dead replica, or while the caBundle is blank. SLOWEST: a whole create, or a review. LATE: how long after it was due a
-call began, at most: the machine's doing; where that is too much, the fault is made again at a lower rate.";
+call began, at most: the machine's doing; where that is too much ('again:'), the next line counts, at a lower rate.";
 
 fn run(flags: &Faults, runtime: &tokio::runtime::Handle) -> Vec<Account> {
     let scale = flags.scale();
@@ -153,7 +155,7 @@ fn run(flags: &Faults, runtime: &tokio::runtime::Handle) -> Vec<Account> {
         format!("--drain-delay={}ms", scale.drain_delay.as_millis()),
     ];
     let mut accounts = Vec::new();
-    for (index, certificates) in modes(cluster.dir()).into_iter().enumerate() {
+    for (index, mut certificates) in modes(cluster.dir()).into_iter().enumerate() {
         if flags.certificates.as_deref().is_some_and(|name| name != certificates.name()) {
             continue;
         }
@@ -162,12 +164,14 @@ fn run(flags: &Faults, runtime: &tokio::runtime::Handle) -> Vec<Account> {
             continue;
         }
         eprintln!("{} replicas with certificates of mode {}", replica::REPLICAS, certificates.name());
+        certificates.install(cluster);
         install::register(cluster, certificates.installed_ca());
+        certificates.registered(cluster);
         let deployment = Deployment::start(&balancer, certificates, replica_flags.clone(), cluster.dir());
         let mut stage = Stage { cluster, api: &api, deployment };
         for fault in faults {
             for asked in [Asked::ApiServer, Asked::Webhook] {
-                accounts.push(at_a_rate_that_holds(fault, asked, &mut stage, &scale, service));
+                accounts.extend(at_a_rate_that_holds(fault, asked, &mut stage, &scale, service));
             }
         }
         install::unregister(cluster);
@@ -182,16 +186,20 @@ fn at_a_rate_that_holds(
     stage: &mut Stage<'_>,
     scale: &Scale,
     service: SocketAddr,
-) -> Account {
+) -> Vec<Account> {
+    let mut accounts = Vec::new();
     let mut per_second = match asked {
         Asked::ApiServer => scale.creates,
         Asked::Webhook => scale.reviews,
     };
     loop {
-        let account = account_of(fault, asked, per_second, stage, scale, service);
+        let mut account = account_of(fault, asked, per_second, stage, scale, service);
         if account.is_in_time() || per_second <= LOWEST_RATE {
-            return account;
+            accounts.push(account);
+            return accounts;
         }
+        account.supersede();
+        accounts.push(account);
         per_second = (per_second / 2).max(LOWEST_RATE);
         eprintln!("    this machine did not keep to the schedule: again at a lower rate");
     }

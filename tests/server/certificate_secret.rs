@@ -5,8 +5,8 @@ use std::sync::Arc;
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
 use rstest::rstest;
+use spark_swap::cluster::certificates::authority::{Authority, Issued};
 use spark_swap::cluster::one_object::{SecretName, Sighting};
-use spark_swap::server::certificate::{Authority, Issued};
 use spark_swap::server::certificate_secret::CertificateSecret;
 
 use crate::harness::{Running, Setup, review, validity};

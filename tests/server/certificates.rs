@@ -3,7 +3,7 @@
 use rcgen::KeyPair;
 use rstest::rstest;
 use rustls::version::{TLS12, TLS13};
-use spark_swap::server::certificate::{Authority, Validity, check_name};
+use spark_swap::cluster::certificates::authority::{Authority, Validity, check_name};
 use spark_swap::server::certificate_files::{CertificateFiles, Reload};
 use spark_swap::server::tls::{CertificatePair, MinVersion, TlsPolicy};
 use time::{Duration, OffsetDateTime};

@@ -11,7 +11,7 @@ use rustls::SupportedProtocolVersion;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::version::{TLS12, TLS13};
-use spark_swap::server::certificate::{Authority, Issued, Validity};
+use spark_swap::cluster::certificates::authority::{Authority, Issued, Validity};
 use spark_swap::server::client_ca_file::ClientCaFile;
 use spark_swap::server::client_certificates::{ClientAuthorities, ClientCertificates};
 use spark_swap::server::metrics::Metrics;

@@ -1,7 +1,7 @@
 //! Ready is who gets through to himself, with a certificate that the API server would trust.
 
 use rstest::rstest;
-use spark_swap::server::certificate::{Authority, Validity};
+use spark_swap::cluster::certificates::authority::{Authority, Validity};
 use spark_swap::server::tls::CertificatePair;
 use spark_swap::server::trust::{Authorities, Trust};
 use time::{Duration, OffsetDateTime};

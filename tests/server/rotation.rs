@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use spark_swap::server::certificate::{Authority, Issued};
+use spark_swap::cluster::certificates::authority::{Authority, Issued};
 use spark_swap::server::certificate_files::{CertificateFiles, Reload};
 use spark_swap::server::metrics::Metrics;
 use spark_swap::server::tls::ServedCertificate;
@@ -98,7 +98,8 @@ async fn the_watch_serves_what_the_files_say_and_counts() {
     let watch = files.watch(Duration::from_millis(1), Arc::clone(&served), Arc::clone(&metrics));
     let watch = tokio::spawn(watch);
     let before = served.expires();
-    let later = spark_swap::server::certificate::Validity::days_from(time::OffsetDateTime::now_utc(), 7);
+    let later =
+        spark_swap::cluster::certificates::authority::Validity::days_from(time::OffsetDateTime::now_utc(), 7);
     volume.rotate(&authority.issue(&["localhost".to_owned()], later).unwrap());
     while served.expires() == before {
         tokio::task::yield_now().await;

@@ -7,7 +7,7 @@ use clap::builder::NonEmptyStringValueParser;
 
 use super::{Made, make_directory, quoted, refuse_to_overwrite, write};
 use crate::cli::{Failure, print};
-use crate::server::certificate::{Authority, Validity};
+use crate::cluster::certificates::authority::{Authority, Validity};
 
 #[derive(Args, Debug)]
 pub(super) struct ClientFlags {

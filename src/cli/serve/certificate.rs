@@ -11,7 +11,7 @@ use tracing::{error, warn};
 use super::certificate_flags::{Certificate, Source};
 use crate::cli::files::{PUBLIC, write_atomically};
 use crate::cli::{Failure, print};
-use crate::server::certificate::{Authority, DEFAULT_NAMES, Validity};
+use crate::cluster::certificates::authority::{Authority, DEFAULT_NAMES, Validity};
 use crate::server::certificate_files::{self, CertificateFiles};
 use crate::server::certificate_secret::CertificateSecret;
 use crate::server::metrics::Metrics;

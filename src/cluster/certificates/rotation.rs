@@ -183,7 +183,8 @@ impl Situation<'_> {
             // While replicas of two configurations live, they would replace each other's at once and for ever.
             return (names_renewal(certificate) <= self.now).then_some(Why::Names);
         }
-        if lifetime(certificate) > self.policy.tls_lifetime.saturating_add(BACKDATING) {
+        // Certificates hold whole seconds.
+        if lifetime(certificate) > self.policy.tls_lifetime.saturating_add(Duration::from_secs(1)) {
             return Some(Why::TooLong);
         }
         (self.leaf_due(kept, certificate) <= self.now).then_some(Why::Due)
@@ -264,18 +265,24 @@ impl Situation<'_> {
 
 /// When a third of the lifetime is left; of a shorter lifetime, if the policy's has become shorter.
 fn due(certificate: &Certificate, longest: Duration) -> Timestamp {
-    let lifetime = lifetime(certificate).min(longest.saturating_add(BACKDATING));
-    let end = after(certificate.not_before(), lifetime);
+    let lifetime = lifetime(certificate).min(longest);
+    let end = after(made(certificate), lifetime);
     before(end, third(lifetime))
 }
 
 /// When a leaf that lacks a name may be replaced.
 fn names_renewal(leaf: &Certificate) -> Timestamp {
-    after(leaf.not_before(), BACKDATING.saturating_add(NAMES_PAUSE))
+    after(made(leaf), NAMES_PAUSE)
 }
 
+/// When it was made, as all of ours are.
+fn made(certificate: &Certificate) -> Timestamp {
+    after(certificate.not_before(), BACKDATING)
+}
+
+/// From when it was made, so that a lifetime of a minute is one.
 fn lifetime(certificate: &Certificate) -> Duration {
-    let lifetime = certificate.not_after().duration_since(certificate.not_before());
+    let lifetime = certificate.not_after().duration_since(made(certificate));
     lifetime.try_into().unwrap_or(Duration::ZERO)
 }
 

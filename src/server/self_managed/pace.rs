@@ -10,6 +10,8 @@ use tokio::time::Instant;
 const AT_ONCE: u32 = 12;
 /// After those, and as often as another one may follow at once.
 const INTERVAL: Duration = Duration::from_secs(5);
+/// And where nobody is trusted until it is taken.
+const URGENT_INTERVAL: Duration = Duration::from_secs(1);
 const FIRST_RETRY: Duration = Duration::from_millis(500);
 const LONGEST_RETRY: Duration = Duration::from_mins(1);
 /// Replicas that have the same to do at the same time do it up to so much apart.
@@ -22,17 +24,30 @@ pub(super) struct Pace {
     filled: Instant,
     failures: u32,
     next: Instant,
+    next_urgent: Instant,
+}
+
+/// How much a step matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Urgency {
+    /// Things work as they are.
+    Usual,
+    /// The API server trusts nobody until it is taken.
+    Urgent,
 }
 
 impl Pace {
     /// A step may be taken now.
-    pub(super) fn is_due(&self) -> bool {
-        self.next <= Instant::now()
+    pub(super) fn is_due(&self, urgency: Urgency) -> bool {
+        self.next(urgency) <= Instant::now()
     }
 
     /// When one may be taken.
-    pub(super) fn next(&self) -> Instant {
-        self.next
+    pub(super) fn next(&self, urgency: Urgency) -> Instant {
+        match urgency {
+            Urgency::Usual => self.next,
+            Urgency::Urgent => self.next.min(self.next_urgent),
+        }
     }
 
     /// One was.
@@ -51,12 +66,14 @@ impl Pace {
             }
             None => later(now, INTERVAL),
         };
+        self.next_urgent = later(now, URGENT_INTERVAL);
     }
 
     /// Another replica's was faster.
     pub(super) fn conflicted(&mut self) {
         self.acted();
         self.next = self.next.max(later(Instant::now(), part_of(FIRST_RETRY)));
+        self.next_urgent = self.next;
     }
 
     /// One failed.
@@ -64,13 +81,14 @@ impl Pace {
         let retry = FIRST_RETRY.saturating_mul(1_u32.checked_shl(self.failures).unwrap_or(u32::MAX));
         self.failures = self.failures.saturating_add(1);
         self.next = later(Instant::now(), jitter(retry.min(LONGEST_RETRY)));
+        self.next_urgent = self.next;
     }
 }
 
 impl Default for Pace {
     fn default() -> Self {
         let now = Instant::now();
-        Self { left: AT_ONCE, filled: now, failures: 0, next: now }
+        Self { left: AT_ONCE, filled: now, failures: 0, next: now, next_urgent: now }
     }
 }
 
@@ -99,19 +117,20 @@ mod tests {
     async fn a_rotation_is_taken_at_once_and_a_quarrel_slowly() {
         let mut pace = Pace::default();
         for _ in 0..AT_ONCE {
-            assert!(pace.is_due());
+            assert!(pace.is_due(Urgency::Usual));
             pace.acted();
         }
-        assert!(pace.is_due());
+        assert!(pace.is_due(Urgency::Usual));
         pace.acted();
-        assert!(!pace.is_due());
-        assert_eq!(pace.next() - Instant::now(), INTERVAL);
+        assert!(!pace.is_due(Urgency::Usual));
+        assert_eq!(pace.next(Urgency::Usual) - Instant::now(), INTERVAL);
+        assert_eq!(pace.next(Urgency::Urgent) - Instant::now(), URGENT_INTERVAL);
         tokio::time::advance(INTERVAL).await;
-        assert!(pace.is_due());
+        assert!(pace.is_due(Urgency::Usual));
         pace.acted();
-        assert!(pace.is_due(), "one more in each interval");
+        assert!(pace.is_due(Urgency::Usual), "one more in each interval");
         pace.acted();
-        assert!(!pace.is_due());
+        assert!(!pace.is_due(Urgency::Usual));
     }
 
     #[tokio::test(start_paused = true)]
@@ -120,16 +139,16 @@ mod tests {
         let mut last = Duration::ZERO;
         for _ in 0..7 {
             pace.failed();
-            let wait = pace.next() - Instant::now();
+            let wait = pace.next(Urgency::Usual) - Instant::now();
             assert!(wait > last && wait < LONGEST_RETRY.saturating_mul(2), "{wait:?}");
             last = wait;
         }
         for _ in 0..100 {
             pace.failed();
         }
-        assert!(pace.next() - Instant::now() >= LONGEST_RETRY);
+        assert!(pace.next(Urgency::Urgent) - Instant::now() >= LONGEST_RETRY);
         pace.acted();
-        assert!(pace.is_due());
+        assert!(pace.is_due(Urgency::Usual));
     }
 
     #[test]

@@ -1,6 +1,9 @@
 //! A simulated cluster: replicas that hear of everything late and crash between any two steps, API servers that
 //! remember an old caBundle, and one clock that a test moves by events.
 
+mod interference;
+mod process;
+
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
@@ -8,9 +11,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::Secret;
 use serde_json::{Value, json};
-use spark_swap::cluster::certificates::{
-    Bundle, Change, Held, Kept, Material, Published, RotationPolicy, Step, adopt, carry_out, plan_rotation,
-};
+use spark_swap::cluster::certificates::{Bundle, Change, Kept, Material, Published, RotationPolicy};
 
 use crate::fixtures::{days, minutes, start};
 use crate::random::Random;
@@ -154,83 +155,6 @@ impl World {
         }
     }
 
-    // What an admin, GitOps and fate do.
-
-    /// Somebody else writes the caBundle.
-    pub(crate) fn overwrite_bundle(&mut self, published: Published) {
-        let is_fatal = self.is_fatal(&published);
-        self.counted.interferences += 1;
-        self.put_entry(published, is_fatal);
-    }
-
-    /// With this bundle calls fail, whatever we do: now, or because a promotion cannot be stopped any more.
-    fn is_fatal(&mut self, published: &Published) -> bool {
-        let Published::Found(bundle) = published else { return true };
-        let version = self.entries.len();
-        let served = self.replicas.iter().filter_map(|replica| replica.held.as_ref()).chain(self.material());
-        let leaves: Vec<_> = served.filter_map(|material| material.leaf.clone()).collect();
-        let now = self.now;
-        let mut leaves = leaves.iter().map(|leaf| &leaf.certificate);
-        let is_trusted = leaves.all(|leaf| self.verifier.accepts(leaf, version, bundle, now));
-        let confirmed = self.material().and_then(|material| material.next.as_ref()?.confirmed);
-        let is_imminent = confirmed.is_some_and(|confirmed| {
-            confirmed + self.policy.ca_propagation < self.now + CLOCKS_APART + SLOWEST_WATCH
-        });
-        !is_trusted || is_imminent
-    }
-
-    /// A GitOps tool that owns the caBundle takes over what we ask for.
-    pub(crate) fn synchronise_bundle(&mut self, bundle: Bundle) {
-        self.put_entry(Published::Found(bundle), false);
-    }
-
-    /// A bundle of the past.
-    pub(crate) fn old_bundle(&mut self) -> Published {
-        let version = self.random.below(self.entries.len());
-        self.entries[version].published.clone()
-    }
-
-    /// Somebody patches the Secret.
-    pub(crate) fn patch_secret(&mut self, patch: &Value) {
-        self.tell(&format!("Secret: {}", patch["data"].as_object().map_or(0, |data| data.len())));
-        json_patch::merge(&mut self.secret, patch);
-        self.secret_changed();
-    }
-
-    /// Somebody deletes the Secret.
-    pub(crate) fn delete_secret(&mut self) {
-        self.tell("the Secret is deleted");
-        self.secret = json!({"metadata": {"annotations": {}}});
-        self.secret_changed();
-    }
-
-    pub(crate) fn crash(&mut self, replica: usize, downtime: Duration) {
-        if self.replicas[replica].is_up {
-            self.counted.crashes += 1;
-            self.tell(&format!("replica {replica} crashes"));
-            let Replica { is_cut_off, ahead, process, .. } = self.replicas[replica];
-            let process = process + 1;
-            self.replicas[replica] = Replica { is_cut_off, ahead, process, ..Replica::default() };
-            self.after(downtime, downtime, Event::Start { replica });
-        }
-    }
-
-    pub(crate) fn cut_off(&mut self, replica: usize, lasting: Duration) {
-        self.tell(&format!("replica {replica} is cut off"));
-        self.replicas[replica].is_cut_off = true;
-        self.replicas[replica].entry = None;
-        self.after(lasting, lasting, Event::Reconnect { replica });
-    }
-
-    /// Somebody deletes the webhook configuration and makes it again.
-    pub(crate) fn delete_entry(&mut self, absence: Duration) {
-        self.counted.interferences += 1;
-        self.put_entry(Published::Absent, true);
-        self.after(absence, absence, Event::EntryReturns);
-    }
-
-    // What is true.
-
     pub(crate) fn material(&self) -> Option<&Material> {
         match self.kept() {
             Kept::Usable(material) => Some(material),
@@ -296,178 +220,6 @@ impl World {
                 );
             }
         }
-    }
-
-    /// One event.
-    fn happens(&mut self, event: Event) {
-        match event {
-            Event::Start { replica } => {
-                self.replicas[replica].is_up = true;
-                self.replicas[replica].policy = Some(self.policy.clone());
-                self.list(replica);
-            }
-            Event::SecretSeen { replica, version } => {
-                if self.reaches(replica) {
-                    let now = self.clock(replica);
-                    let replica_state = &mut self.replicas[replica];
-                    replica_state.secret = replica_state.secret.max(Some(version));
-                    replica_state.since.get_or_insert(now);
-                    self.look(replica);
-                }
-            }
-            Event::EntrySeen { replica, version } => {
-                if self.reaches(replica) {
-                    self.replicas[replica].entry = self.replicas[replica].entry.max(Some(version));
-                    self.look(replica);
-                }
-            }
-            Event::ApiServerHears { server, version } => {
-                self.api_servers[server] = self.api_servers[server].max(version);
-            }
-            Event::Reconnect { replica } => {
-                self.replicas[replica].is_cut_off = false;
-                self.list(replica);
-            }
-            Event::EntryReturns => self.put_entry(Published::of(None), true),
-            Event::Wake { replica, process, alarm } => {
-                if self.is_process(replica, process) && self.replicas[replica].alarm == alarm {
-                    self.look(replica);
-                }
-            }
-            Event::ReadEntry { replica, process } => {
-                if self.goes_on(replica, process) {
-                    let entry = self.entries.len() - 1;
-                    self.soon(Event::ReadSecret { replica, process, entry });
-                }
-            }
-            Event::ReadSecret { replica, process, entry } => {
-                if self.goes_on(replica, process) {
-                    self.decide(replica, process, entry);
-                }
-            }
-            Event::Write { replica, process, write } => {
-                if self.goes_on(replica, process) {
-                    self.replicas[replica].is_busy = false;
-                    self.write(replica, write);
-                }
-            }
-        }
-    }
-
-    /// Adopts and plans from what was watched.
-    fn look(&mut self, replica: usize) {
-        let now = self.clock(replica);
-        let Replica {
-            is_up: true,
-            is_busy: false,
-            process,
-            secret: Some(secret),
-            entry,
-            policy: Some(policy),
-            ..
-        } = &self.replicas[replica]
-        else {
-            return;
-        };
-        let (process, policy) = (*process, policy.clone());
-        let kept = Rc::clone(&self.secrets[*secret]);
-        let published = entry.map_or(Published::Unknown, |version| self.entries[version].published.clone());
-        let adopted = adopt(now, &policy, &kept, &published, &self.replicas[replica].held()).cloned();
-        if let Some(material) = adopted {
-            self.replicas[replica].held = Some(material);
-        }
-        if let (Some(held), Published::Found(bundle)) = (&self.replicas[replica].held, &published)
-            && bundle.contains(&held.current.certificate)
-            && held.serving(now).is_some()
-        {
-            self.replicas[replica].is_ready = true;
-        }
-        match plan_rotation(now, &policy, &kept, &published, &self.replicas[replica].held()) {
-            Step::Wait { until, .. } => {
-                let longest = self.random.up_to(days(4));
-                let wait =
-                    Duration::try_from(until.duration_since(now)).expect("a time to come").min(longest);
-                self.wake(replica, wait, wait + Duration::from_secs(1));
-            }
-            Step::Publish(_) | Step::Keep(_) => {
-                if self.reaches(replica) {
-                    self.replicas[replica].is_busy = true;
-                    self.soon(Event::ReadEntry { replica, process });
-                }
-            }
-        }
-    }
-
-    /// Plans from what was read afresh.
-    fn decide(&mut self, replica: usize, process: u64, entry: usize) {
-        let now = self.clock(replica);
-        let version = self.secrets.len() - 1;
-        let kept = Rc::clone(&self.secrets[version]);
-        let published = self.entries[entry].published.clone();
-        let policy = self.replicas[replica].policy.clone().unwrap();
-        let held = self.replicas[replica].held();
-        let write = match plan_rotation(now, &policy, &kept, &published, &held) {
-            Step::Wait { .. } => {
-                self.give_up(replica);
-                return;
-            }
-            Step::Publish(bundle) => Write::Entry { version: entry, bundle },
-            Step::Keep(change) => {
-                let material = Box::new(carry_out(change, now, &policy, &kept, &held).unwrap());
-                Write::Secret { version, change, material }
-            }
-        };
-        self.soon(Event::Write { replica, process, write });
-    }
-
-    fn write(&mut self, replica: usize, write: Write) {
-        match write {
-            Write::Secret { version, .. } if version + 1 != self.secrets.len() => self.conflict(replica),
-            Write::Entry { version, .. } if version + 1 != self.entries.len() => self.conflict(replica),
-            Write::Secret { version, change, material } => {
-                self.tell(&format!("replica {replica}: {change}"));
-                *self.counted.changes.entry(name(change)).or_default() += 1;
-                self.patch_secret(&material.merge_patch(&version.to_string()));
-                let read = self.material().unwrap();
-                assert_eq!((read.data(), read.annotations()), (material.data(), material.annotations()));
-                self.replicas[replica].secret = Some(self.secrets.len() - 1);
-            }
-            Write::Entry { bundle, .. } => {
-                self.counted.publications += 1;
-                self.put_entry(Published::Found(bundle), false);
-            }
-        }
-        if !self.crashes_now(replica) {
-            self.look(replica);
-        }
-    }
-
-    fn conflict(&mut self, replica: usize) {
-        self.counted.conflicts += 1;
-        self.give_up(replica);
-    }
-
-    fn give_up(&mut self, replica: usize) {
-        self.replicas[replica].is_busy = false;
-        self.wake(replica, Duration::from_secs(10), minutes(1));
-    }
-
-    fn wake(&mut self, replica: usize, least: Duration, most: Duration) {
-        self.replicas[replica].alarm += 1;
-        let Replica { process, alarm, .. } = self.replicas[replica];
-        self.after(least, most, Event::Wake { replica, process, alarm });
-    }
-
-    /// The process lives, reaches the API server and does not crash right now.
-    fn goes_on(&mut self, replica: usize, process: u64) -> bool {
-        if !self.is_process(replica, process) || self.crashes_now(replica) {
-            return false;
-        }
-        if !self.reaches(replica) {
-            self.give_up(replica);
-            return false;
-        }
-        true
     }
 
     fn crashes_now(&mut self, replica: usize) -> bool {
@@ -550,27 +302,5 @@ impl World {
     fn is_process(&self, replica: usize, process: u64) -> bool {
         let state = &self.replicas[replica];
         state.is_up && state.process == process
-    }
-}
-
-impl Replica {
-    fn held(&self) -> Held<'_> {
-        match (&self.held, self.since) {
-            (Some(material), _) => Held::Material(material),
-            (None, since) => Held::Nothing { since: since.expect("has had an answer") },
-        }
-    }
-}
-
-fn name(change: Change) -> &'static str {
-    match change {
-        Change::Create => "Create",
-        Change::Restore => "Restore",
-        Change::RenewLeaf(_) => "RenewLeaf",
-        Change::StageCa(_) => "StageCa",
-        Change::Confirm => "Confirm",
-        Change::ForgetConfirmation => "ForgetConfirmation",
-        Change::PromoteCa => "PromoteCa",
-        Change::DropPreviousCa => "DropPreviousCa",
     }
 }
