@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help check test test-kubernetes faults demo demo-cluster bench fuzz release image deny sbom docs clean
+.PHONY: help check test test-kubernetes faults demo demo-cluster bench fuzz release image sbom deny advisories docs clean
 
 help: ## show this help
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -10,12 +10,13 @@ help: ## show this help
 check: ## format, lints and fast tests: the inner loop
 	cargo fmt --check
 	cargo clippy --locked --all-targets --quiet -- -D warnings
-	cargo clippy --locked --test cluster --test faults --quiet -- -D warnings
+	cargo clippy --locked --test cluster --test faults --test image --quiet -- -D warnings
 	cargo test --locked --quiet
 
 test: check ## everything, on real parts: Kubernetes control plane, kubelet code, Spark (installs what is missing)
 	cargo test --locked --test cluster
 	cargo test --locked --test faults -- --short
+	cargo test --locked --test image
 
 faults: ## restarts, rotations and crashes under load, minutes; fails where an executor is missed
 	cargo test --locked --quiet --test faults
@@ -33,8 +34,20 @@ demo-cluster: ## the same with a real control plane and a real Spark driver
 bench: ## benchmarks: time, instructions, allocations, the server beside a constant answer, and on a large cluster
 	benches/run
 
-release: ## the binary that users get
+release: ## the binary for this machine
 	cargo build --locked --release
+
+image: ## the container image as a tar, without a container engine; fails when it is too large
+	SPARK_SWAP_IMAGE=$$(image/build) cargo test --locked --quiet --test image
+
+sbom: ## what the binary is made of (CycloneDX), beside the image
+	image/sbom
+
+deny: ## licences, sources and banned crates of the dependencies (builds cargo-deny at its first use)
+	image/cargo-tool deny 0.20.2 check licenses bans sources
+
+advisories: ## known vulnerabilities of the dependencies; needs the network
+	image/cargo-tool deny 0.20.2 check advisories
 
 fuzz: ## fuzz every parser for a minute each (needs cargo-fuzz and a nightly toolchain)
 	cd fuzz && for target in $$(cargo +nightly fuzz list); do cargo +nightly fuzz run $$target -- -max_total_time=60; done
