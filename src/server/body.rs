@@ -15,9 +15,10 @@ const DISCARD: usize = 64 << 20;
 /// Up to this much is reserved because a sender says that it will come; more only as it comes.
 const TRUSTED: usize = 256 << 10;
 
-/// The uid of a review that is not looked at is searched for in this much of it. A connection has one request at a time,
-/// so the limit of connections bounds these beginnings as it bounds the read buffers, which are larger.
-const BEGINNING: usize = 4 << 10;
+/// The uid of a review that is not looked at is searched for in this much of it: the whole of most reviews, so that it may
+/// come after the pod. A connection has one request at a time, so the limit of connections bounds these beginnings as it
+/// bounds the read buffers, which are as large.
+const BEGINNING: usize = 64 << 10;
 
 /// The unit in which memory is accounted for.
 const PAGE: usize = 4 << 10;

@@ -60,6 +60,8 @@ pub struct SelfManaged {
     held: Option<Arc<Material>>,
     /// What was wrong with the Secret last: said once, not at every look.
     problems: Vec<String>,
+    /// It was said that nothing is served yet.
+    is_waiting: bool,
     pace: Pace,
     served: Arc<ServedCertificate>,
     metrics: Arc<Metrics>,
@@ -76,6 +78,7 @@ impl SelfManaged {
             configuration: Watched::default(),
             held: None,
             problems: Vec::new(),
+            is_waiting: false,
             pace: Pace::default(),
             served,
             metrics,
@@ -158,7 +161,15 @@ impl SelfManaged {
         self.judge();
         match step {
             Step::Wait { until, reason } => {
-                debug!(%until, ?reason, "waiting");
+                if self.held.is_none() && !std::mem::replace(&mut self.is_waiting, true) {
+                    warn!(
+                        secret = %self.settings.secret, %until,
+                        "nothing is served yet: the Secret holds no certificate, and caBundle names authorities that another \
+                         replica may hold; then a new one is made"
+                    );
+                } else {
+                    debug!(%until, ?reason, "waiting");
+                }
                 if self.held.is_none() {
                     self.say_why_nothing_is_served();
                 }

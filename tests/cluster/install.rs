@@ -157,7 +157,7 @@ fn the_chart_with_every_value_is_accepted() {
 fn a_canary_is_the_default_class_for_a_share_of_the_applications() {
     let site = Site::clean();
     let cluster = site.cluster;
-    let percent = || cluster.get("swapclass", "", "default")["spec"]["rolloutPercent"].clone();
+    let percent = || cluster.get("swapclass", "", "spark-swap-canary")["spec"]["rolloutPercent"].clone();
     let canary = |verb: &str, percent: &str| {
         let value = format!("canary.rolloutPercent={percent}");
         cluster.helm(&[verb, NAME, CHART, "-n", NAME, "--create-namespace", "--set", &value]);
@@ -166,7 +166,7 @@ fn a_canary_is_the_default_class_for_a_share_of_the_applications() {
     assert_eq!(percent(), 10);
     canary("upgrade", "100");
     assert_eq!(percent(), 100);
-    let class = cluster.get("swapclass", "", "default");
+    let class = cluster.get("swapclass", "", "spark-swap-canary");
     assert_eq!(class["metadata"]["annotations"]["spark-swap.io/is-default-class"], "true");
     // Nobody loses his class by an upgrade without it.
     canary("upgrade", "null");

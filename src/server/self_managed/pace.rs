@@ -73,7 +73,6 @@ impl Pace {
     pub(super) fn conflicted(&mut self) {
         self.acted();
         self.next = self.next.max(later(Instant::now(), part_of(FIRST_RETRY)));
-        self.next_urgent = self.next;
     }
 
     /// One failed.
