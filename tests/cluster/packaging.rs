@@ -108,6 +108,21 @@ fn components_go_together_as_values_do(#[case] components: &[&str], #[case] valu
     Objects::of_the_chart(values).assert_same(&kustomized.without_namespace());
 }
 
+#[rstest]
+#[case::ours("certificates.mode=selfManaged", true)]
+#[case::of_cert_manager("certificates.mode=certManager", false)]
+#[case::from_files("certificates.mode=files,certificates.files.secretName=tls", false)]
+fn who_does_not_make_the_certificates_cannot_write_the_webhook_configuration(
+    #[case] mode: &str,
+    #[case] writes: bool,
+) {
+    let rendered = Objects::of_the_chart(&["--set", mode]);
+    let rules = rendered.get("ClusterRole", "spark-swap")["rules"].as_array().unwrap();
+    let is_about_it = |rule: &&Value| rule["resources"] == json!(["mutatingwebhookconfigurations"]);
+    let verbs = rules.iter().find(is_about_it).unwrap()["verbs"].as_array().unwrap();
+    assert_eq!(verbs.contains(&json!("patch")), writes, "{verbs:?}");
+}
+
 #[test]
 fn the_command_prints_the_objects_of_the_default_overlay() {
     let printed = process::run(Command::new(program()).arg("manifests"), "").unwrap();
