@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use base64::Engine;
@@ -14,7 +15,9 @@ use tokio::runtime::Handle;
 
 use crate::control_plane::ControlPlane;
 use crate::pool::Pool;
+use crate::wait;
 
+const WEBHOOKS: &str = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations";
 /// The webhook configuration.
 pub(crate) const WEBHOOK: &str =
     "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/spark-swap";
@@ -34,6 +37,8 @@ pub(crate) struct Api {
     pool: Arc<Pool>,
     host: String,
     token: String,
+    /// How many markers there were.
+    markers: Arc<AtomicU32>,
 }
 
 impl Api {
@@ -41,7 +46,13 @@ impl Api {
         let host = cluster.server().trim_start_matches("https://").to_owned();
         let ca = fs::read(cluster.ca()).unwrap();
         let pool = Pool::new(host.parse().unwrap(), "127.0.0.1", &ca, CONNECTIONS).bounded(CONNECTIONS);
-        Self { runtime: runtime.clone(), pool: Arc::new(pool), host, token: cluster.token().to_owned() }
+        Self {
+            runtime: runtime.clone(),
+            pool: Arc::new(pool),
+            host,
+            token: cluster.token().to_owned(),
+            markers: Arc::default(),
+        }
     }
 
     /// The status of an answer and its body; an error where there was none.
@@ -90,6 +101,44 @@ impl Api {
     pub(crate) fn set_ca_bundle(&self, pem: &str) {
         let path = "/webhooks/0/clientConfig/caBundle";
         self.patch(WEBHOOK, JSON_PATCH, &json!([{"op": "add", "path": path, "value": STANDARD.encode(pem)}]));
+    }
+
+    /// Waits until the API server acts on what was written into webhook configurations before. It hears of them in order:
+    /// it has, when it acts on one that is written now.
+    pub(crate) fn wait_until_webhooks_are_seen(&self) {
+        const MARKER: &str = "marker.spark-swap.io";
+        let number = self.markers.fetch_add(1, Ordering::Relaxed).to_string();
+        let labels = json!({MARKER: number});
+        self.create(
+            WEBHOOKS,
+            &json!({
+                "apiVersion": "admissionregistration.k8s.io/v1", "kind": "MutatingWebhookConfiguration",
+                "metadata": {"name": format!("marker-{number}")},
+                // Nobody listens there, so what it is called for is refused.
+                "webhooks": [{
+                    "name": MARKER, "clientConfig": {"url": "https://127.0.0.1:1/"}, "failurePolicy": "Fail",
+                    "timeoutSeconds": 1, "sideEffects": "None", "admissionReviewVersions": ["v1"],
+                    "objectSelector": {"matchLabels": labels},
+                    "rules": [{
+                        "apiGroups": [""], "apiVersions": ["v1"], "resources": ["configmaps"],
+                        "operations": ["CREATE"],
+                    }],
+                }],
+            }),
+        )
+        .unwrap();
+        let marked = json!({
+            "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "marked", "labels": labels},
+        });
+        wait::until("API server that acts on a webhook configuration", wait::LIMIT, || {
+            match self.create("/api/v1/namespaces/default/configmaps?dryRun=All", &marked) {
+                Err(refusal) if refusal.contains(MARKER) => Ok(()),
+                Err(other) => Err(other),
+                Ok(_) => Err("it does not know it yet".to_owned()),
+            }
+        });
+        let path = format!("{WEBHOOKS}/marker-{number}");
+        self.runtime.block_on(self.object("DELETE", &path, "", Vec::new())).unwrap();
     }
 
     pub(crate) fn runtime(&self) -> &Handle {

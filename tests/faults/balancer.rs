@@ -3,15 +3,16 @@
 //! Connections are balanced, not requests. Who is ready shows in `/readyz`, and everybody acts on it a while later:
 //! until then new connections still go to a replica that drains, or to one that is dead, which refuses them.
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Handle;
-use tokio::time::{sleep, timeout};
+use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use crate::wait;
 
@@ -32,11 +33,31 @@ struct Endpoint {
     name: String,
     https: SocketAddr,
     admin: SocketAddr,
-    /// New connections may come here.
-    is_in_rotation: AtomicBool,
+    readiness: Mutex<Readiness>,
     /// Nobody waits for its readiness any more.
     is_gone: AtomicBool,
     connections: AtomicUsize,
+}
+
+/// What probes found, and what is acted on by now.
+#[derive(Default)]
+struct Readiness {
+    acted_on: bool,
+    found: VecDeque<(Instant, bool)>,
+}
+
+impl Endpoint {
+    /// New connections may come here, as everybody knows who is `lag` behind.
+    fn is_in_rotation(&self, lag: Duration) -> bool {
+        let mut readiness = self.readiness.lock().unwrap();
+        while let Some(&(at, is_ready)) = readiness.found.front()
+            && at.elapsed() >= lag
+        {
+            readiness.found.pop_front();
+            readiness.acted_on = is_ready;
+        }
+        readiness.acted_on
+    }
 }
 
 impl Balancer {
@@ -46,7 +67,7 @@ impl Balancer {
         let listener = runtime
             .block_on(TcpListener::bind(address))
             .unwrap_or_else(|error| panic!("the Service's address {address}: {error}"));
-        runtime.spawn(accept(listener, Arc::clone(&endpoints)));
+        runtime.spawn(accept(listener, Arc::clone(&endpoints), lag));
         Self { runtime: runtime.clone(), lag, endpoints }
     }
 
@@ -56,12 +77,12 @@ impl Balancer {
             name: name.to_owned(),
             https,
             admin,
-            is_in_rotation: AtomicBool::new(false),
+            readiness: Mutex::default(),
             is_gone: AtomicBool::new(false),
             connections: AtomicUsize::new(0),
         });
         self.endpoints.lock().unwrap().push(Arc::clone(&endpoint));
-        self.runtime.spawn(follow(endpoint, Arc::clone(&self.endpoints), self.lag));
+        self.runtime.spawn(follow(endpoint));
     }
 
     /// A replica has ended; it leaves the rotation when that is noticed.
@@ -86,26 +107,24 @@ impl Balancer {
     /// The replica with the most connections.
     pub(crate) fn busiest(&self) -> String {
         let endpoints = self.endpoints.lock().unwrap();
-        let busiest = endpoints.iter().max_by_key(|endpoint| endpoint.connections.load(Ordering::Relaxed));
+        let live = endpoints.iter().filter(|endpoint| !endpoint.is_gone.load(Ordering::Acquire));
+        let busiest = live.max_by_key(|endpoint| endpoint.connections.load(Ordering::Relaxed));
         busiest.expect("a replica").name.clone()
     }
 
     fn is_in_rotation(&self, name: &str) -> bool {
         let endpoints = self.endpoints.lock().unwrap();
-        endpoints
-            .iter()
-            .any(|endpoint| endpoint.name == name && endpoint.is_in_rotation.load(Ordering::Acquire))
+        endpoints.iter().any(|endpoint| endpoint.name == name && endpoint.is_in_rotation(self.lag))
     }
 }
 
 /// In turn, over those in rotation.
-async fn accept(listener: TcpListener, endpoints: Arc<Mutex<Vec<Arc<Endpoint>>>>) {
+async fn accept(listener: TcpListener, endpoints: Arc<Mutex<Vec<Arc<Endpoint>>>>, lag: Duration) {
     for turn in 0.. {
         let (client, _) = listener.accept().await.unwrap();
         let chosen = {
             let endpoints = endpoints.lock().unwrap();
-            let ready: Vec<_> =
-                endpoints.iter().filter(|endpoint| endpoint.is_in_rotation.load(Ordering::Acquire)).collect();
+            let ready: Vec<_> = endpoints.iter().filter(|endpoint| endpoint.is_in_rotation(lag)).collect();
             (!ready.is_empty()).then(|| Arc::clone(ready[turn % ready.len()]))
         };
         // Without endpoints a connection is refused.
@@ -127,25 +146,21 @@ async fn forward(mut client: TcpStream, endpoint: Arc<Endpoint>) {
     endpoint.connections.fetch_sub(1, Ordering::Relaxed);
 }
 
-/// Asks for readiness until the replica is gone, and acts on each change after the lag.
-async fn follow(endpoint: Arc<Endpoint>, endpoints: Arc<Mutex<Vec<Arc<Endpoint>>>>, lag: Duration) {
+/// Asks for readiness until the replica is gone, and tells of each change.
+async fn follow(endpoint: Arc<Endpoint>) {
     let (mut was_ready, mut failures) = (false, 0);
+    let mut probes = interval(PROBE_INTERVAL);
+    probes.set_missed_tick_behavior(MissedTickBehavior::Delay);
     while was_ready || !endpoint.is_gone.load(Ordering::Acquire) {
+        probes.tick().await;
         let has_answered = timeout(PROBE_TIMEOUT, is_ready(endpoint.admin)).await.unwrap_or(false);
         failures = if has_answered { 0 } else { failures + 1 };
         let is_ready = has_answered || (was_ready && failures < FAILURE_THRESHOLD);
         if is_ready != was_ready {
             was_ready = is_ready;
-            let endpoint = Arc::clone(&endpoint);
-            tokio::spawn(async move {
-                sleep(lag).await;
-                endpoint.is_in_rotation.store(is_ready, Ordering::Release);
-            });
+            endpoint.readiness.lock().unwrap().found.push_back((Instant::now(), is_ready));
         }
-        sleep(PROBE_INTERVAL).await;
     }
-    sleep(lag).await;
-    endpoints.lock().unwrap().retain(|other| !Arc::ptr_eq(other, &endpoint));
 }
 
 async fn is_ready(admin: SocketAddr) -> bool {

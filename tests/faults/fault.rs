@@ -1,18 +1,19 @@
 //! The faults, and for each the time in which it costs something by its nature.
 
-use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use crate::api::Api;
 use crate::control_plane::ControlPlane;
+use crate::load::Load;
 use crate::replica::Deployment;
 use crate::wait;
 
-/// From a change of the webhook configuration until the API server acts on it.
-const API_SERVER_WATCH: Duration = Duration::from_millis(500);
+/// The calls between two blanks are those of this time.
 const BETWEEN_BLANKS: Duration = Duration::from_millis(1_730);
-/// How long the API server stays away.
+/// The API server stays away for the calls of this time.
 const AWAY: Duration = Duration::from_secs(3);
+/// Nothing happens for the calls of this time.
+const NOTHING: Duration = Duration::from_secs(3);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
@@ -70,10 +71,10 @@ impl Fault {
     }
 
     /// Brings the fault about, and returns when it is over.
-    pub(crate) fn happen(self, stage: &mut Stage<'_>) -> Vec<Window> {
+    pub(crate) fn happen(self, stage: &mut Stage<'_>, load: &Load) -> Vec<Window> {
         match self {
             Self::Nothing => {
-                sleep(Duration::from_secs(3));
+                load.wait_for_calls_of(NOTHING);
                 Vec::new()
             }
             Self::RollingRestart => {
@@ -87,7 +88,7 @@ impl Fault {
             Self::ApiServerRestart => {
                 let away = Window::of(Spared::Unaccepted, || {
                     stage.cluster.kill_api_server();
-                    sleep(AWAY);
+                    load.wait_for_calls_of(AWAY);
                     stage.cluster.restart_api_server();
                 });
                 vec![away]
@@ -101,9 +102,9 @@ impl Fault {
                 .map(|_| {
                     let blank = Window::of(Spared::Unmutated, || {
                         blank_ca_bundle(stage.api);
-                        sleep(API_SERVER_WATCH);
+                        stage.api.wait_until_webhooks_are_seen();
                     });
-                    sleep(BETWEEN_BLANKS);
+                    load.wait_for_calls_of(BETWEEN_BLANKS);
                     blank
                 })
                 .collect(),

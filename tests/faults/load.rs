@@ -2,11 +2,13 @@
 //! are due at the same time, as executors of one application are, so that they need connections of their own.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
 use tokio::task::{JoinHandle, JoinSet};
+
+use crate::wait;
 
 /// Calls that are due at the same time.
 const BURST: u64 = 10;
@@ -40,33 +42,45 @@ pub(crate) enum Outcome {
 
 pub(crate) struct Load {
     runtime: Handle,
+    per_second: u32,
     stop: Arc<AtomicBool>,
-    calls: Arc<Mutex<Vec<Call>>>,
+    calls: Arc<Calls>,
     pace: JoinHandle<()>,
+}
+
+/// The calls that have ended.
+#[derive(Default)]
+struct Calls {
+    ended: Mutex<Vec<Call>>,
+    one_more: Condvar,
 }
 
 impl Load {
     pub(crate) fn start<C: Caller>(runtime: &Handle, caller: Arc<C>, per_second: u32) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
-        let calls: Arc<Mutex<Vec<Call>>> = Arc::default();
+        let calls = Arc::<Calls>::default();
         let pace = runtime.spawn(pace(caller, per_second, Arc::clone(&stop), Arc::clone(&calls)));
-        Self { runtime: runtime.clone(), stop, calls, pace }
+        Self { runtime: runtime.clone(), per_second, stop, calls, pace }
+    }
+
+    /// Waits until as many further calls have ended as are due in this time.
+    pub(crate) fn wait_for_calls_of(&self, time: Duration) {
+        let more = u64::from(self.per_second) * u64::try_from(time.as_millis()).unwrap() / 1_000;
+        let ended = self.calls.ended.lock().unwrap();
+        let enough = ended.len() + usize::try_from(more).unwrap();
+        let waited = self.calls.one_more.wait_timeout_while(ended, wait::LIMIT, |ended| ended.len() < enough);
+        assert!(!waited.unwrap().1.timed_out(), "no {more} calls ended within {:?}", wait::LIMIT);
     }
 
     /// Waits for the answers that are still due, and returns every call.
     pub(crate) fn stop(self) -> Vec<Call> {
         self.stop.store(true, Ordering::Relaxed);
         self.runtime.block_on(self.pace).unwrap();
-        std::mem::take(&mut self.calls.lock().unwrap())
+        std::mem::take(&mut self.calls.ended.lock().unwrap())
     }
 }
 
-async fn pace<C: Caller>(
-    caller: Arc<C>,
-    per_second: u32,
-    stop: Arc<AtomicBool>,
-    calls: Arc<Mutex<Vec<Call>>>,
-) {
+async fn pace<C: Caller>(caller: Arc<C>, per_second: u32, stop: Arc<AtomicBool>, calls: Arc<Calls>) {
     let started = Instant::now();
     let mut told = started;
     let mut under_way = JoinSet::new();
@@ -82,7 +96,8 @@ async fn pace<C: Caller>(
             let begun = Instant::now();
             let outcome = caller.call(number).await;
             let call = Call { begun, ended: Instant::now(), late: begun - due, outcome };
-            calls.lock().unwrap().push(call);
+            calls.ended.lock().unwrap().push(call);
+            calls.one_more.notify_all();
         });
         while under_way.try_join_next().is_some() {}
         assert!(

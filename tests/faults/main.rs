@@ -59,7 +59,6 @@ mod webhook;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::thread::sleep;
 use std::time::Duration;
 
 use clap::Parser;
@@ -114,7 +113,7 @@ struct Scale {
     drain_delay: Duration,
     /// From a replica's readiness to its effect on the Service.
     endpoint_lag: Duration,
-    /// Before and after each fault.
+    /// Before and after each fault, as long as its calls take.
     calm: Duration,
 }
 
@@ -224,10 +223,10 @@ fn account_of(
     };
     eprintln!("  {}, certificates: {certificates}, {per_second} {calls_of} a second", fault.name());
     let mut account = Account::new(fault.name(), certificates, calls_of, per_second);
-    let during = |stage: &mut Stage<'_>| {
-        sleep(scale.calm);
-        let windows = fault.happen(stage);
-        sleep(scale.calm);
+    let during = |stage: &mut Stage<'_>, load: &Load| {
+        load.wait_for_calls_of(scale.calm);
+        let windows = fault.happen(stage, load);
+        load.wait_for_calls_of(scale.calm);
         windows
     };
     match asked {
@@ -235,7 +234,7 @@ fn account_of(
             let log = ApiServerLog::from_now(cluster.dir());
             let creates = Arc::new(Creates::new(api, &namespace));
             let load = Load::start(api.runtime(), Arc::clone(&creates), per_second);
-            let windows = during(stage);
+            let windows = during(stage, &load);
             account.count(&load.stop(), &windows, false);
             account.found_unmutated(&creates.stored_unmutated());
             log.failed_calls().into_iter().for_each(|call| account.note(call));
@@ -243,7 +242,7 @@ fn account_of(
         Asked::Webhook => {
             let reviews = Reviews::new(api, service, install::HOST);
             let load = Load::start(api.runtime(), Arc::clone(&reviews), per_second);
-            let windows = during(stage);
+            let windows = during(stage, &load);
             account.count(&load.stop(), &windows, true);
             account.note(format!("{} sent again, as Go's client does", reviews.sent_again()));
         }

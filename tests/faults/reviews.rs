@@ -56,8 +56,9 @@ impl Reviews {
         let weak = Arc::downgrade(&this);
         let api = api.clone();
         api.runtime().clone().spawn(async move {
+            let mut looks = tokio::time::interval(CONFIGURATION_INTERVAL);
             loop {
-                tokio::time::sleep(CONFIGURATION_INTERVAL).await;
+                looks.tick().await;
                 let bundle = api.ca_bundle().await;
                 let Some(this) = weak.upgrade() else { return };
                 // No API server says nothing new, and with an empty bundle there is nobody to trust.

@@ -4,8 +4,6 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::thread::sleep;
-use std::time::Duration;
 
 use spark_swap::cluster::certificates::authority::{Authority, Issued, Validity};
 use time::OffsetDateTime;
@@ -14,11 +12,6 @@ use super::CertificateMode;
 use crate::api::Api;
 use crate::install::HOST;
 use crate::replica::Replica;
-
-/// Until every API server has seen a new webhook configuration.
-const PROPAGATION: Duration = Duration::from_secs(1);
-/// Kubelets do not write at the same moment.
-const BETWEEN_KUBELETS: Duration = Duration::from_millis(500);
 
 pub(super) struct Files {
     dir: PathBuf,
@@ -70,14 +63,12 @@ impl CertificateMode for Files {
     fn rotate(&mut self, api: &Api, replicas: &[Replica]) {
         let (authority, issued) = new_certificates();
         api.set_ca_bundle(&format!("{}{authority}", self.authority));
-        sleep(PROPAGATION);
+        api.wait_until_webhooks_are_seen();
         self.rotations += 1;
         self.issued = issued;
+        // One after the other, for kubelets do not write at the same moment.
         for replica in replicas {
             self.mount(&replica.name);
-            sleep(BETWEEN_KUBELETS);
-        }
-        for replica in replicas {
             replica.wait_until_trusted_by(&authority, api.runtime());
         }
         api.set_ca_bundle(&authority);
