@@ -3,7 +3,7 @@
 use super::SelfManaged;
 use super::watched::Seen;
 use crate::cluster::webhook_entry::entry;
-use crate::server::published::{described, published};
+use crate::server::published::{described, published_trust};
 use crate::server::trust::{Authorities, Trust};
 
 impl SelfManaged {
@@ -23,7 +23,7 @@ impl SelfManaged {
             (Seen::NotYet, None) => return Trust::Nobody(format!("{} was not read yet", described(name))),
             (Seen::NotYet, Some(problem)) => return Trust::Nobody(format!("{}: {problem}", described(name))),
         };
-        if let Some(published) = configuration.and_then(|found| published(name, found)) {
+        if let Some(published) = configuration.and_then(|found| published_trust(name, found)) {
             return published;
         }
         if is_managed && configuration.is_some_and(|found| entry(found).is_some()) {
