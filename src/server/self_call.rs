@@ -3,12 +3,12 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 
-use super::admin::unix_seconds;
 use super::client_certificates::ClientCertificates;
 use super::handshake::{Outcome, shake_hands};
 use super::limits::Limits;
@@ -94,7 +94,7 @@ impl SelfCall {
                 if !pair.is_some_and(is_ours) && !self.certificate.pair().as_deref().is_some_and(is_ours) {
                     return Some(format!("{} serves another certificate than ours", self.address));
                 }
-                return trust.verify(&chain, now()).err().map(|problem| not_trusted(&problem));
+                return trust.verify(&chain, Timestamp::now()).err().map(|problem| not_trusted(&problem));
             }
             Ok(Outcome::Unreachable(problem) | Outcome::NoTls(problem)) => problem,
             Err(_) => "no answer in time".to_owned(),
@@ -121,15 +121,11 @@ impl Last {
 
 /// Without a call: what would be served.
 fn distrust(trust: &Trust, pair: &CertificatePair) -> Option<String> {
-    trust.verify(pair.chain(), now()).err().map(|problem| not_trusted(&problem))
+    trust.verify(pair.chain(), Timestamp::now()).err().map(|problem| not_trusted(&problem))
 }
 
 fn not_trusted(problem: &str) -> String {
     format!("the API server would not trust the served certificate: {problem}")
-}
-
-fn now() -> i64 {
-    unix_seconds(SystemTime::now())
 }
 
 /// Where we reach ourselves: every address includes loopback.

@@ -22,7 +22,7 @@ use tokio::time::{Instant, sleep_until};
 use tracing::{debug, info, warn};
 
 use self::act::{Act, Done, Outcome};
-use self::pace::{Pace, Urgency, jitter};
+use self::pace::{Pace, Urgency, jitter, later};
 use self::watched::{Failure, Seen, Watched};
 use super::metrics::{Metrics, ReloadOutcome};
 use super::published::CONFIGURATION;
@@ -111,7 +111,7 @@ impl SelfManaged {
                     acting.spawn(act.clone().run(self.held.clone(), self.since));
                 }
                 Look::Act(urgency) => next = self.pace.next(urgency),
-                Look::Wait(delay) => next = later(delay),
+                Look::Wait(delay) => next = later(Instant::now(), delay),
             }
         }
     }
@@ -300,9 +300,4 @@ fn published(configuration: Option<&MutatingWebhookConfiguration>) -> Published 
 
 fn held(material: Option<&Material>, since: Option<Timestamp>, now: Timestamp) -> Held<'_> {
     material.map_or_else(|| Held::Nothing { since: since.unwrap_or(now) }, Held::Material)
-}
-
-fn later(delay: Duration) -> Instant {
-    let now = Instant::now();
-    now.checked_add(delay).unwrap_or(now)
 }

@@ -1,13 +1,12 @@
 //! Certificates that nobody has to think about, with the real API server as the one that has to trust them.
 
 use std::collections::BTreeSet;
-use std::time::SystemTime;
 
+use jiff::Timestamp;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use serde_json::{Value, json};
 use spark_swap::cluster::certificates::authority::{Authority, Validity};
-use spark_swap::server::admin::unix_seconds;
 use spark_swap::server::trust::Authorities;
 use time::OffsetDateTime;
 
@@ -257,7 +256,7 @@ fn assert_all_serve_one_of(installed: &Installation, replicas: &[Replica], autho
     let authorities = Authorities::from_pem("ca.crt", authority.as_bytes()).unwrap();
     for replica in replicas {
         wait::until("certificate of the authority", wait::LIMIT, || {
-            let now = unix_seconds(SystemTime::now());
+            let now = Timestamp::now();
             authorities.verify(&replica.served(), &service_name(installed), now)
         });
     }

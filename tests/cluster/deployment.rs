@@ -4,14 +4,13 @@ use std::fs;
 use std::net::TcpListener;
 use std::process::Command;
 use std::sync::{Arc, Mutex};
-use std::time::SystemTime;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use jiff::Timestamp;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use serde_json::{Value, json};
-use spark_swap::server::admin::unix_seconds;
 use spark_swap::server::trust::Authorities;
 use tempfile::TempDir;
 
@@ -75,9 +74,7 @@ impl Replicas {
                 let served = served(*port)?;
                 if served == chain { Ok(served) } else { Err(process.tail()) }
             });
-            authority
-                .verify(&served, &format!("{NAME}.{NAME}.svc"), unix_seconds(SystemTime::now()))
-                .unwrap();
+            authority.verify(&served, &format!("{NAME}.{NAME}.svc"), Timestamp::now()).unwrap();
         }
     }
 

@@ -1,12 +1,13 @@
 //! Trust: the authority that the API server is given, and the certificate that the webhook serves.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use rustls_pki_types::CertificateDer;
 
 use super::checks::{Check, CheckId};
 use super::facts::{Facts, Probe};
+use crate::cluster::certificates::certificate::Certificate;
 use crate::server::handshake::{Handshake, Outcome};
-use crate::server::trust::{Authorities, Certificate, date, is_for};
+use crate::server::trust::{Authorities, date, is_for};
 
 const DAY: i64 = 24 * 60 * 60;
 /// An authority that expires sooner is warned of: somebody has to act, and every API server has to learn of the new one.
@@ -30,8 +31,7 @@ pub fn checks(facts: &Facts) -> Vec<Check> {
                 return vec![Check::fail(CheckId::CaBundle, problem, advice)];
             }
             Ok(roots) => {
-                let subjects: Vec<&str> =
-                    roots.certificates().iter().map(|root| root.subject.as_str()).collect();
+                let subjects: Vec<&str> = roots.certificates().iter().map(Certificate::subject).collect();
                 checks.push(Check::pass(CheckId::CaBundle, subjects.join("; ")));
                 checks.push(authority_validity(roots.certificates(), facts.now));
                 Some(roots)
@@ -60,28 +60,28 @@ fn no_bundle(is_service: bool) -> Check {
 
 fn authority_validity(roots: &[Certificate], now: Timestamp) -> Check {
     let id = CheckId::CaExpiry;
-    let second = now.as_second();
-    let last = roots.iter().map(|root| root.not_after).max().unwrap_or(i64::MIN);
+    let last = roots.iter().map(Certificate::not_after).max().unwrap_or(Timestamp::MIN);
     let renew = "Renew the authority and put the new one into caBundle, for a while beside the old one: certificates of both \
                  are trusted then.";
-    if !roots.iter().any(|root| root.is_valid_at(second)) {
-        let message = if last < second {
+    if !roots.iter().any(|root| root.is_valid_at(now)) {
+        let message = if last < now {
             format!("it expired on {}: the API server does not trust the webhook", date(last))
         } else {
-            let first = roots.iter().map(|root| root.not_before).min().unwrap_or(i64::MAX);
+            let first = roots.iter().map(Certificate::not_before).min().unwrap_or(Timestamp::MAX);
             format!("it is not valid before {}", date(first))
         };
         return Check::fail(id, message, renew);
     }
-    let soon = second.saturating_add(NOTICE_DAYS.saturating_mul(DAY));
+    let notice = SignedDuration::from_secs(NOTICE_DAYS.saturating_mul(DAY));
+    let soon = now.saturating_add(notice).unwrap_or(Timestamp::MAX);
     if !roots.iter().any(|root| root.is_valid_at(soon)) {
-        return Check::warn(id, format!("it expires on {}", until(last, second)), renew);
+        return Check::warn(id, format!("it expires on {}", until(last, now)), renew);
     }
-    Check::pass(id, format!("until {}", until(last, second)))
+    Check::pass(id, format!("until {}", until(last, now)))
 }
 
 fn served(facts: &Facts, roots: Option<&Authorities>) -> Vec<Check> {
-    let now = facts.now.as_second();
+    let now = facts.now;
     let (mut trusted, mut refused, mut unreachable) = (Vec::new(), Vec::new(), Vec::new());
     let mut leaves = Vec::new();
     for handshake in &facts.handshakes {
@@ -128,20 +128,20 @@ fn served(facts: &Facts, roots: Option<&Authorities>) -> Vec<Check> {
     checks
 }
 
-fn served_validity(leaves: &[Certificate], now: i64) -> Option<Check> {
+fn served_validity(leaves: &[Certificate], now: Timestamp) -> Option<Check> {
     let id = CheckId::ServedCertificateExpiry;
-    let first = leaves.iter().min_by_key(|leaf| leaf.not_after)?;
-    let left = first.not_after.saturating_sub(now);
-    let life = first.not_after.saturating_sub(first.not_before);
+    let first = leaves.iter().min_by_key(|leaf| leaf.not_after())?;
+    let left = first.not_after().duration_since(now).as_secs();
+    let life = first.not_after().duration_since(first.not_before()).as_secs();
     let notice = NOTICE_DAYS.saturating_mul(DAY).min(life.checked_div(5).unwrap_or(0));
     let advice =
         "Renew it, and look why that has not happened by itself. The webhook reads new files within seconds.";
     Some(if left < 0 {
-        Check::fail(id, format!("it expired on {}", date(first.not_after)), advice)
+        Check::fail(id, format!("it expired on {}", date(first.not_after())), advice)
     } else if left < notice {
-        Check::warn(id, format!("it expires on {}", until(first.not_after, now)), advice)
+        Check::warn(id, format!("it expires on {}", until(first.not_after(), now)), advice)
     } else {
-        Check::pass(id, format!("until {}", until(first.not_after, now)))
+        Check::pass(id, format!("until {}", until(first.not_after(), now)))
     })
 }
 
@@ -149,12 +149,12 @@ fn served_validity(leaves: &[Certificate], now: i64) -> Option<Check> {
 fn shortest_lived(chain: &[CertificateDer<'_>]) -> Option<Certificate> {
     chain
         .iter()
-        .filter_map(|der| Certificate::parse(der).ok())
-        .min_by_key(|certificate| certificate.not_after)
+        .filter_map(|der| Certificate::parse(der.clone().into_owned()).ok())
+        .min_by_key(Certificate::not_after)
 }
 
 /// `2027-01-01 (40 days)`.
-fn until(second: i64, now: i64) -> String {
-    let days = second.saturating_sub(now).checked_div(DAY).unwrap_or(0);
-    format!("{} ({days} days)", date(second))
+fn until(end: Timestamp, now: Timestamp) -> String {
+    let days = end.duration_since(now).as_secs().checked_div(DAY).unwrap_or(0);
+    format!("{} ({days} days)", date(end))
 }

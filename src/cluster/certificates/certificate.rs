@@ -1,6 +1,5 @@
-//! An X.509 certificate with what rotation looks at, and a private key that is never shown.
+//! An X.509 certificate with what rotation and readiness look at, and a private key that is never shown.
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::net::IpAddr;
 
@@ -21,25 +20,30 @@ use x509_parser::parse_x509_certificate;
 pub struct Certificate {
     der: CertificateDer<'static>,
     subject: String,
+    issuer: String,
     not_before: Timestamp,
     not_after: Timestamp,
-    names: BTreeSet<String>,
+    names: Vec<String>,
     is_authority: bool,
     public_key: Vec<u8>,
 }
 
 impl Certificate {
-    /// Reads a DER certificate.
+    /// Reads a DER certificate. Dates beyond the calendar count as its last day.
+    ///
+    /// # Errors
+    /// It is none; the sentence goes on after its name.
     pub fn parse(der: CertificateDer<'static>) -> Result<Self, String> {
         let (_, parsed) =
             parse_x509_certificate(&der).map_err(|error| format!("is no X.509 certificate: {error}"))?;
-        let time = |seconds| Timestamp::from_second(seconds).map_err(|error| error.to_string());
+        let time = |second| Timestamp::from_second(second).unwrap_or(Timestamp::MAX);
         let names = parsed.subject_alternative_name().ok().flatten().map(|extension| extension.value);
         let names = names.iter().flat_map(|names| &names.general_names).filter_map(text).collect();
         Ok(Self {
             subject: parsed.subject().to_string(),
-            not_before: time(parsed.validity().not_before.timestamp())?,
-            not_after: time(parsed.validity().not_after.timestamp())?,
+            issuer: parsed.issuer().to_string(),
+            not_before: time(parsed.validity().not_before.timestamp()),
+            not_after: time(parsed.validity().not_after.timestamp()),
             names,
             is_authority: parsed.is_ca(),
             public_key: parsed.public_key().raw.to_vec(),
@@ -68,6 +72,21 @@ impl Certificate {
     /// The certificate in DER.
     pub fn der(&self) -> &CertificateDer<'static> {
         &self.der
+    }
+
+    /// Whose it is.
+    pub fn subject(&self) -> &str {
+        &self.subject
+    }
+
+    /// Who signed it.
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
+    /// The DNS names and IP addresses it is for.
+    pub fn names(&self) -> &[String] {
+        &self.names
     }
 
     /// From when it is valid.

@@ -104,7 +104,8 @@ fn part_of(most: Duration) -> Duration {
     Duration::from_millis(random.checked_rem(milliseconds.saturating_add(1)).unwrap_or(0))
 }
 
-fn later(now: Instant, delay: Duration) -> Instant {
+/// The moment this long after that one.
+pub(super) fn later(now: Instant, delay: Duration) -> Instant {
     now.checked_add(delay).unwrap_or(now)
 }
 
