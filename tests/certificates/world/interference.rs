@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use spark_swap::cluster::certificates::{Bundle, Published};
 
-use super::{CLOCKS_APART, Event, Replica, SLOWEST_WATCH, World};
+use super::{CLOCKS_APART, Entry, Event, Replica, SLOWEST_WATCH, World};
 
 impl World {
     /// Somebody else writes the caBundle.
@@ -36,10 +36,12 @@ impl World {
         self.put_entry(Published::Found(bundle), false);
     }
 
-    /// A bundle of the past.
+    /// A bundle of the past, from a time when there was one: a deleted configuration comes back by itself alone.
     pub(crate) fn old_bundle(&mut self) -> Published {
-        let version = self.random.below(self.entries.len());
-        self.entries[version].published.clone()
+        let found = |entry: &&Entry| matches!(entry.published, Published::Found(_));
+        let count = self.entries.iter().filter(found).count();
+        let version = self.random.below(count);
+        self.entries.iter().filter(found).nth(version).unwrap().published.clone()
     }
 
     /// Somebody patches the Secret.
