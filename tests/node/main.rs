@@ -1,0 +1,192 @@
+//! The experiment: Spark on a real kubelet, a real kernel with cgroup v2 and swap, with and without this webhook.
+//!
+//! `make node-test` and `make experiment` run it; `cargo test --test node -- --help` tells of the rest.
+#![allow(
+    dead_code,
+    missing_docs,
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "a test"
+)]
+
+mod arm;
+mod boot;
+mod driver_log;
+mod expectation;
+mod experiment;
+mod measure;
+mod tenths;
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::bail;
+use clap::{Args, Parser, Subcommand};
+
+use arm::Arms;
+use boot::{Planned, repository};
+use measure::Measure;
+
+/// Boot nodes on a user-mode Linux kernel, run Spark jobs on them with and without spark-swap, and report.
+///
+/// tests/node/arms.yaml has the arms: what runs with which parameters, and what was expected before it ran. Each run leaves
+/// a record, a directory. tests/node/README.md says what a node needs and what a record has.
+#[derive(Parser)]
+#[command(bin_name = "cargo test --test node --", after_long_help = manual())]
+struct Node {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the pair that shows most in the least time, and fail where it does not come out as expected [default]
+    Test,
+    /// Run these arms in this order; records go to target/node/ARM-REPEAT
+    Run(RunArgs),
+    /// Run every arm in random order; records go to target/experiment/ARM-REPEAT
+    Experiment(ExperimentArgs),
+}
+
+#[derive(Args)]
+struct RunArgs {
+    /// Arms of arms.yaml
+    #[arg(required = true)]
+    arms: Vec<String>,
+    /// How many times each runs
+    #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    repeats: u32,
+    #[command(flatten)]
+    nodes: Nodes,
+}
+
+#[derive(Args)]
+struct ExperimentArgs {
+    /// How many times each arm runs
+    #[arg(long, value_name = "NUMBER", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
+    repeats: u32,
+    /// Makes the order; the same seed and arms make the same order [default: another one each time]
+    #[arg(long, value_name = "NUMBER")]
+    seed: Option<u64>,
+    /// Keep records that are complete and were made with the parameters of now
+    #[arg(long)]
+    resume: bool,
+    /// Only arms whose name fits, such as 'dense-*'; repeatable
+    #[arg(long, value_name = "GLOB")]
+    only: Vec<glob::Pattern>,
+    #[command(flatten)]
+    nodes: Nodes,
+}
+
+#[derive(Args)]
+struct Nodes {
+    /// How many nodes run at a time, each on a CPU of its own. Two take less time and disturb each other
+    #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..))]
+    at_once: u8,
+}
+
+/// What came out.
+enum Answer {
+    Yes,
+    No,
+}
+
+fn main() -> ExitCode {
+    match run(Node::parse()) {
+        Ok(Answer::Yes) => ExitCode::SUCCESS,
+        Ok(Answer::No) => ExitCode::from(1),
+        Err(problem) => {
+            eprintln!("error: {problem:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run(node: Node) -> anyhow::Result<Answer> {
+    let arms = Arms::read(&repository("tests/node/arms.yaml"))?;
+    match node.command {
+        None | Some(Command::Test) => test(&arms),
+        Some(Command::Run(args)) => run_named(&arms, &args),
+        Some(Command::Experiment(args)) => experiment(&arms, &args),
+    }
+}
+
+/// The pair that shows most in the least time.
+const TESTED: [&str; 2] = ["overshoot-stock", "overshoot-net"];
+
+fn test(arms: &Arms) -> anyhow::Result<Answer> {
+    let dir = repository("target/node-test");
+    let runs = experiment::in_order(&arms.named(&TESTED.map(str::to_owned))?, 1);
+    run_all(runs, &dir, 1)
+}
+
+fn run_named(arms: &Arms, args: &RunArgs) -> anyhow::Result<Answer> {
+    let runs = experiment::in_order(&arms.named(&args.arms)?, args.repeats);
+    run_all(runs, &repository("target/node"), args.nodes.at_once)
+}
+
+fn experiment(arms: &Arms, args: &ExperimentArgs) -> anyhow::Result<Answer> {
+    let dir = repository("target/experiment");
+    let every = [glob::Pattern::new("*")?];
+    let arms = arms.matching(if args.only.is_empty() { &every } else { &args.only })?;
+    let seed = args.seed.unwrap_or_else(|| fastrand::u64(..10_000));
+    let mut runs = experiment::shuffled(&arms, args.repeats, seed);
+    eprintln!("{} runs of {} arms, seed {seed}", runs.len(), arms.len());
+    if args.resume {
+        runs.retain(|planned| !planned.is_recorded(&dir));
+        eprintln!("{} of them are not recorded yet", runs.len());
+    } else if let Some(planned) = runs.iter().find(|planned| planned.record(&dir).exists()) {
+        bail!(
+            "{} has records already, {} for one: --resume keeps them, removing the directory starts anew",
+            dir.display(),
+            planned.name(),
+        );
+    }
+    run_all(runs, &dir, args.nodes.at_once)
+}
+
+fn run_all(runs: Vec<Planned<'_>>, dir: &Path, at_once: u8) -> anyhow::Result<Answer> {
+    if runs.is_empty() {
+        return Ok(Answer::Yes);
+    }
+    boot::set_up()?;
+    let failed = experiment::run_all(runs, dir, usize::from(at_once));
+    if failed.is_empty() {
+        return Ok(Answer::Yes);
+    }
+    eprintln!("no record of: {}", failed.join(" "));
+    Ok(Answer::No)
+}
+
+fn manual() -> String {
+    let width = Measure::ALL.map(|measure| measure.described().0.len()).into_iter().max().unwrap_or(0);
+    let measures = Measure::ALL.map(|measure| {
+        let (name, meaning) = measure.described();
+        format!("  {name:width$}  {meaning}\n")
+    });
+    format!(
+        "\
+Measures that arms.yaml may expect something of, besides outcome (done, failed, unfinished) and plan (none, a strategy, or
+STRATEGY/BOUND):
+{}
+Examples:
+  # The pair that `make test` runs
+  cargo test --test node
+
+  # One arm, twice
+  cargo test --test node -- run dense-tight --repeats 2
+
+  # Everything, again after an interruption
+  cargo test --test node -- experiment --seed 7 --resume
+
+Exit codes:
+  0  all is well
+  1  a node came to no end, or an expectation of the test was not met
+  2  bad input",
+        measures.concat(),
+    )
+}
