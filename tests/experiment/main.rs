@@ -12,8 +12,12 @@
     reason = "a test, which uses parts of a program"
 )]
 
+#[path = "../node/account.rs"]
+mod account;
 #[path = "../node/arm.rs"]
 mod arm;
+#[path = "../node/arm_table.rs"]
+mod arm_table;
 #[path = "../node/boot.rs"]
 mod boot;
 #[path = "../node/driver_log.rs"]
@@ -22,9 +26,34 @@ mod driver_log;
 mod expectation;
 #[path = "../node/experiment.rs"]
 mod experiment;
+#[path = "../node/kernel_log.rs"]
+mod kernel_log;
 #[path = "../node/measure.rs"]
 mod measure;
+#[path = "../node/memory.rs"]
+mod memory;
+#[path = "../node/page.rs"]
+mod page;
+#[path = "../node/parts.rs"]
+mod parts;
+#[path = "../node/plot.rs"]
+mod plot;
+#[path = "../node/record.rs"]
+mod record;
+#[path = "../node/report.rs"]
+mod report;
+#[path = "../node/results.rs"]
+mod results;
+#[path = "../node/run.rs"]
+mod run;
+#[path = "../node/summary.rs"]
+mod summary;
 #[path = "../node/tenths.rs"]
 mod tenths;
+#[path = "../node/watch_log.rs"]
+mod watch_log;
 
 mod arms;
+mod docs;
+mod logs;
+mod records;

@@ -14,6 +14,8 @@ pub(crate) type Parameters = BTreeMap<String, String>;
 /// Every arm, in the order of the file.
 pub(crate) struct Arms {
     list: Vec<Arm>,
+    /// Every parameter there is.
+    pub(crate) defaults: Parameters,
     /// Whose memory over time is drawn side by side.
     pub(crate) plots: Vec<Pair>,
 }
@@ -96,7 +98,7 @@ impl Arms {
             let expects = expects.into_iter().filter_map(Result::ok).collect();
             list.push(Arm { name, shows, expects, parameters });
         }
-        let arms = Self { list, plots };
+        let arms = Self { list, defaults, plots };
         problems.extend(arms.unknown_references());
         if !problems.is_empty() {
             bail!("{}", problems.join("\n"));
@@ -184,6 +186,12 @@ impl Document {
             }
         }
         problems
+    }
+}
+
+impl Arm {
+    pub(crate) fn has_webhook(&self) -> bool {
+        self.parameters.get("WEBHOOK").is_some_and(|value| value == "yes")
     }
 }
 

@@ -7,6 +7,10 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, bail, ensure};
 
 use crate::arm::{Arm, Parameters, as_shell, from_shell};
+use crate::parts::Parts;
+
+/// What a node needs besides its job on a busy machine, seconds.
+const START_AND_END_S: u64 = 320;
 
 /// One arm for the n-th time.
 #[derive(Clone, Copy)]
@@ -35,6 +39,12 @@ impl Planned<'_> {
         environment
     }
 
+    /// How long its node may take, with its start and its end.
+    fn limit_seconds(&self) -> Option<u64> {
+        let of_job: u64 = self.arm.parameters.get("JOB_LIMIT_S")?.parse().ok()?;
+        Some(of_job + START_AND_END_S)
+    }
+
     /// Whether `dir` has its whole record, made with the parameters that the arm has now. Parameters that came later do
     /// not count: their default is what there was.
     pub(crate) fn is_recorded(&self, dir: &Path) -> bool {
@@ -42,34 +52,22 @@ impl Planned<'_> {
         let then = fs::read_to_string(record.join("arm.env")).ok().and_then(|text| from_shell(&text).ok());
         let now = self.environment();
         let is_as_now = |then: Parameters| then.iter().all(|(name, value)| now.get(name) == Some(value));
-        record.join("summary.json").is_file() && then.is_some_and(is_as_now)
+        let is_complete = ["summary.json", "done"].into_iter().all(|file| record.join(file).is_file());
+        is_complete && then.is_some_and(is_as_now)
     }
 }
 
-/// Makes what all nodes need, once.
-///
-/// # Errors
-/// It could not be made.
-pub(crate) fn set_up() -> anyhow::Result<()> {
-    let script = repository("tests/node/setup");
-    let status = Command::new(&script)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .status()
-        .with_context(|| format!("cannot run {}", script.display()))?;
-    ensure!(
-        status.success(),
-        "tests/node/setup failed ({status}); what it says above has to be mended first"
-    );
-    Ok(())
-}
-
-/// Boots a node for `planned`, whose record in `dir` is made anew. `cpu`: the host's CPU that it gets; none: the
-/// script's choice.
+/// Boots a node for `planned` from `parts`; its record in `dir` is made anew. `cpu`: the host's CPU that it gets; none:
+/// the script's choice.
 ///
 /// # Errors
 /// The node did not come to its end.
-pub(crate) fn boot(planned: Planned<'_>, dir: &Path, cpu: Option<usize>) -> anyhow::Result<()> {
+pub(crate) fn boot(
+    planned: Planned<'_>,
+    parts: &Parts,
+    dir: &Path,
+    cpu: Option<usize>,
+) -> anyhow::Result<()> {
     let record = planned.record(dir);
     if record.exists() {
         fs::remove_dir_all(&record).with_context(|| format!("cannot remove {}", record.display()))?;
@@ -79,6 +77,10 @@ pub(crate) fn boot(planned: Planned<'_>, dir: &Path, cpu: Option<usize>) -> anyh
     let said = File::create(record.join("boot.log"))?;
     let mut command = Command::new(repository("tests/node/boot"));
     command.arg(&record).stdin(Stdio::null()).stdout(said.try_clone()?).stderr(said);
+    command.envs(parts.environment());
+    if let Some(seconds) = planned.limit_seconds() {
+        command.env("BOOT_LIMIT_S", seconds.to_string());
+    }
     if let Some(cpu) = cpu {
         command.env("NODE_CPU", cpu.to_string());
     }

@@ -13,9 +13,9 @@ pub(crate) struct DriverLog {
     pub(crate) end: Option<End>,
     /// The ids of executors that the driver lost.
     pub(crate) lost: BTreeSet<u64>,
-    /// Those of them whose heartbeat was missed.
+    /// Those of them whose heartbeat it missed.
     pub(crate) heartbeat_lost: BTreeSet<u64>,
-    /// Those of them whose JVM ended itself with exit code 52: out of memory.
+    /// Executors whose JVM ran out of memory, as far as the driver knows.
     pub(crate) jvm_oom: BTreeSet<u64>,
 }
 
@@ -41,11 +41,33 @@ impl DriverLog {
         for line in text.lines() {
             if let Some(words) = line.strip_prefix("JOB ") {
                 log.phase(words);
-            } else if let Some((_, loss)) = line.split_once("Lost executor ") {
-                log.loss(loss);
+                continue;
+            }
+            if let Some((id, why)) = id_after(line, "Lost executor ") {
+                log.lost.insert(id);
+                if why.contains("heartbeat timed out") {
+                    log.heartbeat_lost.insert(id);
+                }
+            }
+            // A line of its own, after that of the loss.
+            if let Some((id, why)) = id_after(line, "The executor with id ")
+                && why.contains("exit code 52")
+            {
+                log.jvm_oom.insert(id);
+            }
+            // `Lost task 3.0 in stage 1.0 (TID 5) (10.88.0.12 executor 2): java.lang.OutOfMemoryError: Java heap space`
+            if let Some((id, why)) = id_after(line, " executor ")
+                && why.starts_with("): java.lang.OutOfMemoryError")
+            {
+                log.jvm_oom.insert(id);
             }
         }
         log
+    }
+
+    /// The phase in which the executors start, before the job.
+    pub(crate) fn start(&self) -> Option<Tenths> {
+        self.phases.first().filter(|phase| phase.name == "session").map(|phase| phase.duration)
     }
 
     fn phase(&mut self, words: &str) {
@@ -69,19 +91,14 @@ impl DriverLog {
             gc_seconds: value("gcSeconds"),
         });
     }
+}
 
-    /// Reads `<id> on <host>: <why>`.
-    fn loss(&mut self, loss: &str) {
-        let Some((id, why)) = loss.split_once(' ') else { return };
-        let Ok(id) = id.parse() else { return };
-        self.lost.insert(id);
-        if why.contains("heartbeat timed out") {
-            self.heartbeat_lost.insert(id);
-        }
-        if why.contains("exit code 52") || why.contains("exited with code 52") {
-            self.jvm_oom.insert(id);
-        }
-    }
+/// The number after `words`, and what follows it.
+fn id_after<'l>(line: &'l str, words: &str) -> Option<(u64, &'l str)> {
+    let (_, rest) = line.split_once(words)?;
+    let digits = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+    let (id, rest) = rest.split_at(digits);
+    Some((id.parse().ok()?, rest))
 }
 
 fn seconds(text: &str) -> Option<Tenths> {

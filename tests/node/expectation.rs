@@ -82,7 +82,9 @@ impl Bound {
         let is_number = text.starts_with(|c: char| c.is_ascii_digit());
         let (percent, arm) = match text.split_once("% of ") {
             Some((percent, arm)) => (percent.trim(), arm.trim()),
-            None if is_number && measure.is_time() => return Ok(Self::Number(text.parse::<Tenths>()?.0)),
+            None if is_number && measure.is_in_tenths() => {
+                return Ok(Self::Number(text.parse::<Tenths>()?.0));
+            }
             None if is_number => return whole(text).map(Self::Number),
             None => ("100", text),
         };
@@ -132,11 +134,7 @@ impl fmt::Display for Expectation {
         let sign = if *comparison == Comparison::Equal { "" } else { comparison.sign() };
         write!(f, "{} {sign}", measure.described().0)?;
         match bound {
-            Bound::Number(number) if *measure == Measure::Exact => {
-                f.write_str(if *number == 1 { "yes" } else { "no" })
-            }
-            Bound::Number(number) if measure.is_time() => write!(f, "{}", Tenths(*number)),
-            Bound::Number(number) => write!(f, "{number}"),
+            Bound::Number(number) => f.write_str(&measure.shown(*number)),
             Bound::Arm { percent: 100, arm } => f.write_str(arm),
             Bound::Arm { percent, arm } => write!(f, "{percent} % of {arm}"),
         }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use crate::arm::Arm;
 use crate::boot::{Planned, boot};
 use crate::driver_log::DriverLog;
+use crate::parts::Parts;
 
 /// Each arm once in every round, each round in another random order: what is there when somebody stops early has every
 /// arm equally often, and what changes with time meets all of them alike.
@@ -28,7 +29,7 @@ pub(crate) fn in_order<'a>(arms: &[&'a Arm], repeats: u32) -> Vec<Planned<'a>> {
 }
 
 /// Runs them all, `at_once` nodes at a time, and tells of each. Returns the names of those that came to no end.
-pub(crate) fn run_all(runs: Vec<Planned<'_>>, dir: &Path, at_once: usize) -> Vec<String> {
+pub(crate) fn run_all(runs: Vec<Planned<'_>>, parts: &Parts, dir: &Path, at_once: usize) -> Vec<String> {
     let progress = Progress { all: runs.len(), begun: Instant::now() };
     let waiting = Mutex::new(VecDeque::from(runs));
     let ended = Mutex::new(Ended::default());
@@ -38,7 +39,7 @@ pub(crate) fn run_all(runs: Vec<Planned<'_>>, dir: &Path, at_once: usize) -> Vec
             scope.spawn(move || {
                 while let Some(planned) = locked(waiting).pop_front() {
                     let begun = Instant::now();
-                    let result = boot(planned, dir, (at_once > 1).then_some(cpu));
+                    let result = boot(planned, parts, dir, (at_once > 1).then_some(cpu));
                     let mut ended = locked(ended);
                     ended.count += 1;
                     let outcome = match result {

@@ -13,23 +13,38 @@
     reason = "a test"
 )]
 
+mod account;
 mod arm;
+mod arm_table;
 mod boot;
 mod driver_log;
 mod expectation;
 mod experiment;
+mod kernel_log;
 mod measure;
+mod memory;
+mod page;
+mod parts;
+mod plot;
+mod record;
+mod report;
+mod results;
+mod run;
+mod summary;
 mod tenths;
+mod watch_log;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 use clap::{Args, Parser, Subcommand};
 
-use arm::Arms;
+use arm::{Arm, Arms};
 use boot::{Planned, repository};
 use measure::Measure;
+use parts::Parts;
+use report::{Files, Recorded};
 
 /// Boot nodes on a user-mode Linux kernel, run Spark jobs on them with and without spark-swap, and report.
 ///
@@ -50,6 +65,8 @@ enum Command {
     Run(RunArgs),
     /// Run every arm in random order; records go to target/experiment/ARM-REPEAT
     Experiment(ExperimentArgs),
+    /// Read records into docs/experiment, and draw the plots and tables of docs/experiment.md
+    Report(ReportArgs),
 }
 
 #[derive(Args)]
@@ -83,6 +100,15 @@ struct ExperimentArgs {
 }
 
 #[derive(Args)]
+struct ReportArgs {
+    /// Records, or directories of records, in place of all that are known [default: draw anew from the CSVs that are there]
+    records: Vec<PathBuf>,
+    /// Only say what the runs came to
+    #[arg(long, requires = "records")]
+    dry_run: bool,
+}
+
+#[derive(Args)]
 struct Nodes {
     /// How many nodes run at a time, each on a CPU of its own. Two take less time and disturb each other
     #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..))]
@@ -112,30 +138,42 @@ fn run(node: Node) -> anyhow::Result<Answer> {
         None | Some(Command::Test) => test(&arms),
         Some(Command::Run(args)) => run_named(&arms, &args),
         Some(Command::Experiment(args)) => experiment(&arms, &args),
+        Some(Command::Report(args)) => report(&arms, &args),
     }
 }
+
+/// The webhook as users get it; and one that takes less time to build.
+const PROFILE: &str = "release";
+const TESTED_PROFILE: &str = "fast";
 
 /// The pair that shows most in the least time.
 const TESTED: [&str; 2] = ["overshoot-stock", "overshoot-net"];
 
 fn test(arms: &Arms) -> anyhow::Result<Answer> {
     let dir = repository("target/node-test");
-    let runs = experiment::in_order(&arms.named(&TESTED.map(str::to_owned))?, 1);
-    run_all(runs, &dir, 1)
+    let tested = arms.named(&TESTED.map(str::to_owned))?;
+    let runs = experiment::in_order(&tested, 1);
+    if let Answer::No = run_all(arms, runs, &dir, 1, TESTED_PROFILE)? {
+        return Ok(Answer::No);
+    }
+    let records = tested.iter().map(|arm| Planned { arm, repeat: 1 }.record(&dir)).collect::<Vec<_>>();
+    let (recorded, _) = Recorded::of_records(&records, arms)?;
+    let is_met = |arm: &&Arm| recorded.results.not_met(arm).is_some_and(|not_met| not_met.is_empty());
+    Ok(if tested.iter().all(is_met) { Answer::Yes } else { Answer::No })
 }
 
 fn run_named(arms: &Arms, args: &RunArgs) -> anyhow::Result<Answer> {
     let runs = experiment::in_order(&arms.named(&args.arms)?, args.repeats);
-    run_all(runs, &repository("target/node"), args.nodes.at_once)
+    run_all(arms, runs, &repository("target/node"), args.nodes.at_once, PROFILE)
 }
 
 fn experiment(arms: &Arms, args: &ExperimentArgs) -> anyhow::Result<Answer> {
     let dir = repository("target/experiment");
     let every = [glob::Pattern::new("*")?];
-    let arms = arms.matching(if args.only.is_empty() { &every } else { &args.only })?;
+    let only = arms.matching(if args.only.is_empty() { &every } else { &args.only })?;
     let seed = args.seed.unwrap_or_else(|| fastrand::u64(..10_000));
-    let mut runs = experiment::shuffled(&arms, args.repeats, seed);
-    eprintln!("{} runs of {} arms, seed {seed}", runs.len(), arms.len());
+    let mut runs = experiment::shuffled(&only, args.repeats, seed);
+    eprintln!("{} runs of {} arms, seed {seed}", runs.len(), only.len());
     if args.resume {
         runs.retain(|planned| !planned.is_recorded(&dir));
         eprintln!("{} of them are not recorded yet", runs.len());
@@ -146,15 +184,55 @@ fn experiment(arms: &Arms, args: &ExperimentArgs) -> anyhow::Result<Answer> {
             planned.name(),
         );
     }
-    run_all(runs, &dir, args.nodes.at_once)
+    run_all(arms, runs, &dir, args.nodes.at_once, PROFILE)
 }
 
-fn run_all(runs: Vec<Planned<'_>>, dir: &Path, at_once: u8) -> anyhow::Result<Answer> {
+fn report(arms: &Arms, args: &ReportArgs) -> anyhow::Result<Answer> {
+    let root = repository("");
+    let mut files = Files::new();
+    let mut recorded = Recorded::of_csv(&root, arms)?;
+    if !args.records.is_empty() {
+        recorded = told(&record::find(&args.records)?, arms)?;
+        files = recorded.csv(arms)?;
+    }
+    if args.dry_run {
+        return Ok(Answer::Yes);
+    }
+    let page = std::fs::read_to_string(root.join(report::PAGE)).context(report::PAGE)?;
+    files.append(&mut recorded.drawn(arms, &page)?);
+    report::write(&root, &files)?;
+    for file in files.keys() {
+        println!("{file} written");
+    }
+    Ok(Answer::Yes)
+}
+
+/// Tells what the records came to.
+fn told(records: &[PathBuf], arms: &Arms) -> anyhow::Result<Recorded> {
+    let (recorded, unread) = Recorded::of_records(records, arms)?;
+    for problem in unread {
+        eprintln!("left out: {problem}");
+    }
+    println!("{}", account::account(&recorded.results, arms));
+    Ok(recorded)
+}
+
+/// `profile`: the one of Cargo that the webhook is built with, where a run has it.
+fn run_all(
+    arms: &Arms,
+    runs: Vec<Planned<'_>>,
+    dir: &Path,
+    at_once: u8,
+    profile: &str,
+) -> anyhow::Result<Answer> {
     if runs.is_empty() {
         return Ok(Answer::Yes);
     }
-    boot::set_up()?;
-    let failed = experiment::run_all(runs, dir, usize::from(at_once));
+    let records: Vec<PathBuf> = runs.iter().map(|planned| planned.record(dir)).collect();
+    let has_webhook = runs.iter().any(|planned| planned.arm.has_webhook());
+    let parts = Parts::make(has_webhook.then_some(profile))?;
+    let failed = experiment::run_all(runs, &parts, dir, usize::from(at_once));
+    told(&records, arms)?;
     if failed.is_empty() {
         return Ok(Answer::Yes);
     }

@@ -1,5 +1,7 @@
 //! What is measured of a run, by the names that expectations and `runs.csv` use.
 
+use crate::tenths::Tenths;
+
 /// A number that is measured of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Measure {
@@ -7,6 +9,7 @@ pub(crate) enum Measure {
     JobSeconds,
     TaskSeconds,
     GcSeconds,
+    JobsPerHourPerGib,
     Executors,
     RequestMib,
     LimitMib,
@@ -22,17 +25,20 @@ pub(crate) enum Measure {
     MemoryPressure,
     MemoryPeakMib,
     SwapPeakMib,
+    FootprintMib,
     SwapInMib,
     SwapOutMib,
+    LowestAvailableMib,
 }
 
 impl Measure {
     /// All of them.
-    pub(crate) const ALL: [Self; 21] = [
+    pub(crate) const ALL: [Self; 24] = [
         Self::Seconds,
         Self::JobSeconds,
         Self::TaskSeconds,
         Self::GcSeconds,
+        Self::JobsPerHourPerGib,
         Self::Executors,
         Self::RequestMib,
         Self::LimitMib,
@@ -48,8 +54,10 @@ impl Measure {
         Self::MemoryPressure,
         Self::MemoryPeakMib,
         Self::SwapPeakMib,
+        Self::FootprintMib,
         Self::SwapInMib,
         Self::SwapOutMib,
+        Self::LowestAvailableMib,
     ];
 
     /// Its name in `arms.yaml`, and what it says.
@@ -59,6 +67,9 @@ impl Measure {
             Self::JobSeconds => ("jobSeconds", "the job without that start"),
             Self::TaskSeconds => ("taskSeconds", "the time of all tasks"),
             Self::GcSeconds => ("gcSeconds", "the time that executors collected garbage"),
+            Self::JobsPerHourPerGib => {
+                ("jobsPerHourPerGiB", "jobs that one GiB of node memory gets done in an hour")
+            }
             Self::Executors => ("executors", "executors that ran at once, at most"),
             Self::RequestMib => ("requestMiB", "the memory request of the largest executor"),
             Self::LimitMib => ("limitMiB", "its memory limit"),
@@ -76,8 +87,12 @@ impl Measure {
             Self::MemoryPressure => ("memoryPressure", "times that it reported MemoryPressure"),
             Self::MemoryPeakMib => ("memoryPeakMiB", "the largest memory.peak of an executor"),
             Self::SwapPeakMib => ("swapPeakMiB", "the largest memory.swap.peak of an executor"),
+            Self::FootprintMib => ("footprintMiB", "the largest sum of these two of one executor"),
             Self::SwapInMib => ("swapInMiB", "read from swap by the node"),
             Self::SwapOutMib => ("swapOutMiB", "written to swap by the node"),
+            Self::LowestAvailableMib => {
+                ("lowestAvailableMiB", "the least memory that the node had available")
+            }
         }
     }
 
@@ -86,8 +101,20 @@ impl Measure {
         Self::ALL.into_iter().find(|measure| measure.described().0 == name)
     }
 
-    /// Seconds are counted in tenths.
-    pub(crate) const fn is_time(self) -> bool {
-        matches!(self, Self::Seconds | Self::JobSeconds | Self::TaskSeconds | Self::GcSeconds)
+    /// Whether it is counted in tenths.
+    pub(crate) const fn is_in_tenths(self) -> bool {
+        matches!(
+            self,
+            Self::Seconds | Self::JobSeconds | Self::TaskSeconds | Self::GcSeconds | Self::JobsPerHourPerGib
+        )
+    }
+
+    /// A value of it, as people read it.
+    pub(crate) fn shown(self, value: u64) -> String {
+        match self {
+            Self::Exact => (if value == 1 { "yes" } else { "no" }).to_owned(),
+            _ if self.is_in_tenths() => Tenths(value).to_string(),
+            _ => value.to_string(),
+        }
     }
 }
