@@ -13,10 +13,7 @@ fn the_page_and_the_plots_are_what_the_numbers_give() {
         Arms::read(&repository("tests/node/arms.yaml")).unwrap_or_else(|problem| panic!("{problem:#}"));
     let recorded = Recorded::of_csv(root, &arms).unwrap_or_else(|problem| panic!("{problem:#}"));
     let page = std::fs::read_to_string(root.join(PAGE)).unwrap();
-    let mut files = recorded.drawn(&arms, &page).unwrap_or_else(|problem| panic!("{problem:#}"));
-    if recorded.results.iter().next().is_some() {
-        files.extend(recorded.csv(&arms).unwrap());
-    }
+    let files = recorded.files(&arms, &page).unwrap_or_else(|problem| panic!("{problem:#}"));
     if std::env::var_os("UPDATE_DOCS").is_some() {
         report::write(root, &files).unwrap();
     }

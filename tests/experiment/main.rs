@@ -57,3 +57,4 @@ mod arms;
 mod docs;
 mod logs;
 mod records;
+mod repeats;

@@ -54,9 +54,7 @@ fn recorded() -> Recorded {
 }
 
 fn files(recorded: &Recorded) -> Files {
-    let mut files = recorded.csv(&arms()).unwrap();
-    files.extend(recorded.drawn(&arms(), PROSE).unwrap());
-    files
+    recorded.files(&arms(), PROSE).unwrap()
 }
 
 #[test]
@@ -73,7 +71,7 @@ fn tables_tell_every_run_and_what_was_not_as_expected() {
 
 #[test]
 fn the_plot_marks_what_went_wrong() {
-    let plot = &files(&recorded())["docs/experiment/pair.svg"];
+    let plot = &files(&recorded())["docs/experiment/memory-pair.svg"];
     for text in ["dense-naive-1", "overshoot-net-1", "OOMKilled: 1", "swap used"] {
         assert!(plot.contains(text), "{text}");
     }
@@ -87,14 +85,14 @@ fn the_csvs_alone_give_the_same_page_and_plots() {
     report::write(root.path(), &made).unwrap();
     let of_csv = Recorded::of_csv(root.path(), &arms()).unwrap();
     assert_eq!(of_csv, recorded());
-    assert_eq!(of_csv.drawn(&arms(), &made[PAGE]).unwrap(), recorded().drawn(&arms(), PROSE).unwrap());
+    assert_eq!(of_csv.files(&arms(), &made[PAGE]).unwrap(), made);
 }
 
 #[test]
 fn files_of_runs_that_are_no_longer_drawn_go() {
     let root = tempfile::tempdir().unwrap();
     fs::create_dir_all(root.path().join("docs/experiment")).unwrap();
-    for name in ["memory-old-arm-1.csv", "old.svg", "notes.txt"] {
+    for name in ["memory-old-arm-1.csv", "memory-old.svg", "node.svg"] {
         fs::write(root.path().join("docs/experiment").join(name), "").unwrap();
     }
     report::write(root.path(), &files(&recorded())).unwrap();
@@ -105,13 +103,13 @@ fn files_of_runs_that_are_no_longer_drawn_go() {
     names.sort();
     assert_eq!(
         names,
-        ["memory-dense-naive-1.csv", "memory-overshoot-net-1.csv", "notes.txt", "pair.svg", "runs.csv"]
+        ["memory-dense-naive-1.csv", "memory-overshoot-net-1.csv", "memory-pair.svg", "node.svg", "runs.csv"]
     );
 }
 
 #[test]
 fn comments_of_the_page_are_refused_with_their_line() {
-    let problem = |page: &str| format!("{:#}", recorded().drawn(&arms(), page).unwrap_err());
+    let problem = |page: &str| format!("{:#}", recorded().files(&arms(), page).unwrap_err());
     assert_eq!(
         problem("\n<!-- table deaths * -->\n"),
         "docs/experiment.md:2: no table \"deaths\"; there are: parameters, failures, times, memory, expectations, runs"

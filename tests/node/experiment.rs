@@ -29,9 +29,9 @@ pub(crate) fn in_order<'a>(arms: &[&'a Arm], repeats: u32) -> Vec<Planned<'a>> {
 }
 
 /// Runs them all, `at_once` nodes at a time, and tells of each. Returns the names of those that came to no end.
-pub(crate) fn run_all(runs: Vec<Planned<'_>>, parts: &Parts, dir: &Path, at_once: usize) -> Vec<String> {
+pub(crate) fn run_all(runs: &[Planned<'_>], parts: &Parts, dir: &Path, at_once: usize) -> Vec<String> {
     let progress = Progress { all: runs.len(), begun: Instant::now() };
-    let waiting = Mutex::new(VecDeque::from(runs));
+    let waiting = Mutex::new(VecDeque::from(runs.to_vec()));
     let ended = Mutex::new(Ended::default());
     std::thread::scope(|scope| {
         for cpu in 0..at_once {

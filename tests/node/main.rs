@@ -44,7 +44,7 @@ use arm::{Arm, Arms};
 use boot::{Planned, repository};
 use measure::Measure;
 use parts::Parts;
-use report::{Files, Recorded};
+use report::Recorded;
 
 /// Boot nodes on a user-mode Linux kernel, run Spark jobs on them with and without spark-swap, and report.
 ///
@@ -121,6 +121,12 @@ enum Answer {
     No,
 }
 
+impl Answer {
+    const fn of(is_well: bool) -> Self {
+        if is_well { Self::Yes } else { Self::No }
+    }
+}
+
 fn main() -> ExitCode {
     match run(Node::parse()) {
         Ok(Answer::Yes) => ExitCode::SUCCESS,
@@ -153,18 +159,18 @@ fn test(arms: &Arms) -> anyhow::Result<Answer> {
     let dir = repository("target/node-test");
     let tested = arms.named(&TESTED.map(str::to_owned))?;
     let runs = experiment::in_order(&tested, 1);
-    if let Answer::No = run_all(arms, runs, &dir, 1, TESTED_PROFILE)? {
-        return Ok(Answer::No);
-    }
-    let records = tested.iter().map(|arm| Planned { arm, repeat: 1 }.record(&dir)).collect::<Vec<_>>();
-    let (recorded, _) = Recorded::of_records(&records, arms)?;
+    let failed = run_all(&runs, &dir, 1, TESTED_PROFILE)?;
+    let recorded = told(&records(&runs, &dir), arms)?;
     let is_met = |arm: &&Arm| recorded.results.not_met(arm).is_some_and(|not_met| not_met.is_empty());
-    Ok(if tested.iter().all(is_met) { Answer::Yes } else { Answer::No })
+    Ok(Answer::of(failed.is_empty() && tested.iter().all(is_met)))
 }
 
 fn run_named(arms: &Arms, args: &RunArgs) -> anyhow::Result<Answer> {
+    let dir = repository("target/node");
     let runs = experiment::in_order(&arms.named(&args.arms)?, args.repeats);
-    run_all(arms, runs, &repository("target/node"), args.nodes.at_once, PROFILE)
+    let failed = run_all(&runs, &dir, args.nodes.at_once, PROFILE)?;
+    told(&records(&runs, &dir), arms)?;
+    Ok(Answer::of(failed.is_empty()))
 }
 
 fn experiment(arms: &Arms, args: &ExperimentArgs) -> anyhow::Result<Answer> {
@@ -172,11 +178,12 @@ fn experiment(arms: &Arms, args: &ExperimentArgs) -> anyhow::Result<Answer> {
     let every = [glob::Pattern::new("*")?];
     let only = arms.matching(if args.only.is_empty() { &every } else { &args.only })?;
     let seed = args.seed.unwrap_or_else(|| fastrand::u64(..10_000));
-    let mut runs = experiment::shuffled(&only, args.repeats, seed);
+    let runs = experiment::shuffled(&only, args.repeats, seed);
     eprintln!("{} runs of {} arms, seed {seed}", runs.len(), only.len());
+    let mut missing = runs.clone();
     if args.resume {
-        runs.retain(|planned| !planned.is_recorded(&dir));
-        eprintln!("{} of them are not recorded yet", runs.len());
+        missing.retain(|planned| !planned.is_recorded(&dir));
+        eprintln!("{} of them are not recorded yet", missing.len());
     } else if let Some(planned) = runs.iter().find(|planned| planned.record(&dir).exists()) {
         bail!(
             "{} has records already, {} for one: --resume keeps them, removing the directory starts anew",
@@ -184,27 +191,42 @@ fn experiment(arms: &Arms, args: &ExperimentArgs) -> anyhow::Result<Answer> {
             planned.name(),
         );
     }
-    run_all(arms, runs, &dir, args.nodes.at_once, PROFILE)
+    let failed = run_all(&missing, &dir, args.nodes.at_once, PROFILE)?;
+    told(&records(&runs, &dir), arms)?;
+    Ok(Answer::of(failed.is_empty()))
 }
 
 fn report(arms: &Arms, args: &ReportArgs) -> anyhow::Result<Answer> {
     let root = repository("");
-    let mut files = Files::new();
-    let mut recorded = Recorded::of_csv(&root, arms)?;
-    if !args.records.is_empty() {
-        recorded = told(&record::find(&args.records)?, arms)?;
-        files = recorded.csv(arms)?;
-    }
+    let recorded = if args.records.is_empty() {
+        Recorded::of_csv(&root, arms)?
+    } else {
+        told(&record::find(&args.records)?, arms)?
+    };
     if args.dry_run {
         return Ok(Answer::Yes);
     }
     let page = std::fs::read_to_string(root.join(report::PAGE)).context(report::PAGE)?;
-    files.append(&mut recorded.drawn(arms, &page)?);
+    let files = recorded.files(arms, &page)?;
     report::write(&root, &files)?;
     for file in files.keys() {
         println!("{file} written");
     }
     Ok(Answer::Yes)
+}
+
+/// Runs them with a webhook of this profile of Cargo; returns the names of those that came to no end.
+fn run_all(runs: &[Planned<'_>], dir: &Path, at_once: u8, profile: &str) -> anyhow::Result<Vec<String>> {
+    if runs.is_empty() {
+        return Ok(Vec::new());
+    }
+    let has_webhook = runs.iter().any(|planned| planned.arm.has_webhook());
+    let parts = Parts::make(has_webhook.then_some(profile))?;
+    Ok(experiment::run_all(runs, &parts, dir, usize::from(at_once)))
+}
+
+fn records(runs: &[Planned<'_>], dir: &Path) -> Vec<PathBuf> {
+    runs.iter().map(|planned| planned.record(dir)).collect()
 }
 
 /// Tells what the records came to.
@@ -215,29 +237,6 @@ fn told(records: &[PathBuf], arms: &Arms) -> anyhow::Result<Recorded> {
     }
     println!("{}", account::account(&recorded.results, arms));
     Ok(recorded)
-}
-
-/// `profile`: the one of Cargo that the webhook is built with, where a run has it.
-fn run_all(
-    arms: &Arms,
-    runs: Vec<Planned<'_>>,
-    dir: &Path,
-    at_once: u8,
-    profile: &str,
-) -> anyhow::Result<Answer> {
-    if runs.is_empty() {
-        return Ok(Answer::Yes);
-    }
-    let records: Vec<PathBuf> = runs.iter().map(|planned| planned.record(dir)).collect();
-    let has_webhook = runs.iter().any(|planned| planned.arm.has_webhook());
-    let parts = Parts::make(has_webhook.then_some(profile))?;
-    let failed = experiment::run_all(runs, &parts, dir, usize::from(at_once));
-    told(&records, arms)?;
-    if failed.is_empty() {
-        return Ok(Answer::Yes);
-    }
-    eprintln!("no record of: {}", failed.join(" "));
-    Ok(Answer::No)
 }
 
 fn manual() -> String {
@@ -260,6 +259,10 @@ Examples:
 
   # Everything, again after an interruption
   cargo test --test node -- experiment --seed 7 --resume
+
+  # What became of it, and then the page of it
+  cargo test --test node -- report target/experiment --dry-run
+  cargo test --test node -- report target/experiment
 
 Exit codes:
   0  all is well

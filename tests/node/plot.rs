@@ -2,22 +2,26 @@
 
 use anyhow::anyhow;
 use plotters::backend::SVGBackend;
-use plotters::chart::{ChartBuilder, SeriesLabelPosition};
+use plotters::chart::ChartBuilder;
 use plotters::coord::Shift;
 use plotters::drawing::{DrawingArea, IntoDrawingArea};
-use plotters::element::PathElement;
+use plotters::element::{PathElement, Text};
 use plotters::series::LineSeries;
-use plotters::style::{BLACK, Color, RGBColor, WHITE};
+use plotters::style::{Color, RGBColor, WHITE};
 
 use crate::memory::{Memory, Sample};
 use crate::tenths::Tenths;
 use crate::watch_log::What;
 
 const WIDTH: u32 = 1200;
-const HEIGHT: u32 = 420;
+const HEIGHT: u32 = 440;
+/// Of the key, which has a row for the lines and one for the marks.
+const KEY_ROW: u32 = 18;
 /// A scale ends at a multiple of these: tenths of a second, MiB.
 const TIME_STEP: u64 = 300;
 const MEMORY_STEP: u64 = 512;
+
+type Area<'i> = DrawingArea<SVGBackend<'i>, Shift>;
 
 /// A run and its heading.
 pub(crate) struct Drawn<'m> {
@@ -75,14 +79,11 @@ pub(crate) fn draw(runs: &[Drawn<'_>]) -> anyhow::Result<String> {
     Ok(image)
 }
 
-fn chart(
-    area: &DrawingArea<SVGBackend<'_>, Shift>,
-    run: &Drawn<'_>,
-    latest: u64,
-    top: u64,
-) -> anyhow::Result<()> {
+fn chart(area: &Area<'_>, run: &Drawn<'_>, latest: u64, top: u64) -> anyhow::Result<()> {
     let area = area.titled(&run.title, ("sans-serif", 18))?;
     let area = area.titled(&run.subtitle, ("sans-serif", 13))?;
+    let (_, height) = area.dim_in_pixel();
+    let (area, key) = area.split_vertically(height.saturating_sub(2 * KEY_ROW));
     let mut chart = ChartBuilder::on(&area)
         .margin(12)
         .x_label_area_size(40)
@@ -95,14 +96,11 @@ fn chart(
         .x_label_formatter(&|tenths| (tenths / 10).to_string())
         .light_line_style(WHITE)
         .draw()?;
-    let key = |colour: RGBColor| {
-        move |(x, y): (i32, i32)| PathElement::new([(x, y), (x + 20, y)], colour.stroke_width(2))
-    };
     for line in &LINES {
         let points = run.memory.0.iter().map(|sample| (sample.seconds.0, (line.value)(sample)));
-        let series = LineSeries::new(points, line.colour.stroke_width(2));
-        chart.draw_series(series)?.label(line.name).legend(key(line.colour));
+        chart.draw_series(LineSeries::new(points, line.colour.stroke_width(2)))?;
     }
+    let mut marked = Vec::new();
     for (row, what) in (0..).zip(What::ALL) {
         let times: Vec<Tenths> = run.memory.times_of(what).collect();
         if times.is_empty() {
@@ -113,14 +111,23 @@ fn chart(
         let marks = times.iter().map(|Tenths(at)| {
             PathElement::new([(*at, upper), (*at, upper - height)], colour_of(what).stroke_width(3))
         });
-        let label = format!("{what}: {}", times.len());
-        chart.draw_series(marks)?.label(label).legend(key(colour_of(what)));
+        chart.draw_series(marks)?;
+        marked.push((format!("{what}: {}", times.len()), colour_of(what)));
     }
-    chart
-        .configure_series_labels()
-        .position(SeriesLabelPosition::MiddleLeft)
-        .background_style(WHITE.mix(0.8))
-        .border_style(BLACK)
-        .draw()?;
+    draw_key(&key, 0, LINES.iter().map(|line| (line.name.to_owned(), line.colour)))?;
+    draw_key(&key, 1, marked.into_iter())
+}
+
+/// Says what the colours are, below the chart: in it, lines would be hidden.
+fn draw_key(
+    area: &Area<'_>,
+    row: u32,
+    names: impl Iterator<Item = (String, RGBColor)>,
+) -> anyhow::Result<()> {
+    let y = i32::try_from(row * KEY_ROW)? + 8;
+    for (x, (name, colour)) in (0..).map(|column| 80 + column * 130).zip(names) {
+        area.draw(&PathElement::new([(x, y), (x + 16, y)], colour.stroke_width(3)))?;
+        area.draw(&Text::new(name, (x + 22, y - 5), ("sans-serif", 12)))?;
+    }
     Ok(())
 }

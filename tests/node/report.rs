@@ -70,9 +70,24 @@ impl Recorded {
         Ok(recorded)
     }
 
-    /// The CSVs: every run, and the memory of the nodes that are drawn.
-    pub(crate) fn csv(&self, arms: &Arms) -> anyhow::Result<Files> {
+    /// Everything: the CSVs, the plots, and the page with its tables.
+    pub(crate) fn files(&self, arms: &Arms, page: &str) -> anyhow::Result<Files> {
+        let mut files = self.csv(arms)?;
+        files.insert(PAGE.to_owned(), page::renew(page, arms, &self.results)?);
+        for pair in &arms.plots {
+            if let Some(image) = self.plot(pair)? {
+                files.insert(plot_of(&pair.name), image);
+            }
+        }
+        Ok(files)
+    }
+
+    /// Every run, and the memory of the nodes that are drawn.
+    fn csv(&self, arms: &Arms) -> anyhow::Result<Files> {
         let mut files = Files::new();
+        if self.results.iter().next().is_none() {
+            return Ok(files);
+        }
         files.insert(RUNS.to_owned(), self.results.to_csv()?);
         for arm in arms.plots.iter().flat_map(|pair| [&pair.without, &pair.with]) {
             let Some(run) = self.results.typical(arm) else { continue };
@@ -82,30 +97,20 @@ impl Recorded {
         Ok(files)
     }
 
-    /// The plots, and the page with its tables.
-    pub(crate) fn drawn(&self, arms: &Arms, page: &str) -> anyhow::Result<Files> {
-        let mut files = Files::new();
-        files.insert(PAGE.to_owned(), page::renew(page, arms, &self.results)?);
-        for pair in &arms.plots {
-            if let Some(image) = self.plot(pair)? {
-                files.insert(format!("{DIR}/{}.svg", pair.name), image);
-            }
-        }
-        Ok(files)
-    }
-
     /// None: not both of them ran.
     fn plot(&self, pair: &Pair) -> anyhow::Result<Option<String>> {
-        let drawn = |arm: &String| {
+        let drawn = |which: &str, arm: &String| {
             let run = self.results.typical(arm)?;
             Some(Drawn {
-                title: run.name(),
+                title: format!("{which}: {}", run.name()),
                 subtitle: subtitle(run),
                 memory: self.memory.get(&run.name())?,
                 node_memory: run.node_memory_mib,
             })
         };
-        let (Some(without), Some(with)) = (drawn(&pair.without), drawn(&pair.with)) else { return Ok(None) };
+        let (Some(without), Some(with)) = (drawn("without", &pair.without), drawn("with", &pair.with)) else {
+            return Ok(None);
+        };
         draw(&[without, with]).map(Some)
     }
 }
@@ -140,7 +145,7 @@ fn kept(root: &Path) -> anyhow::Result<Vec<String>> {
     let entries = fs::read_dir(&dir).with_context(|| format!("cannot read {}", dir.display()))?;
     let path = |entry: io::Result<DirEntry>| Ok(format!("{DIR}/{}", entry?.file_name().to_string_lossy()));
     let mut files = entries.map(path).collect::<io::Result<Vec<_>>>()?;
-    files.retain(|file| file == RUNS || run_of(file).is_some() || file.strip_suffix(".svg").is_some());
+    files.retain(|file| file == RUNS || run_of(file).is_some() || is_plot(file));
     files.sort();
     Ok(files)
 }
@@ -148,6 +153,16 @@ fn kept(root: &Path) -> anyhow::Result<Vec<String>> {
 /// Where the memory of a run is kept.
 fn memory_of(run: &str) -> String {
     format!("{DIR}/memory-{run}.csv")
+}
+
+/// Where it is drawn.
+fn plot_of(pair: &str) -> String {
+    format!("{DIR}/memory-{pair}.svg")
+}
+
+fn is_plot(file: &str) -> bool {
+    file.strip_prefix(DIR)
+        .is_some_and(|name| name.starts_with("/memory-") && name.strip_suffix(".svg").is_some())
 }
 
 /// The run whose memory is in this file.
