@@ -10,7 +10,7 @@ help: ## show this help
 check: ## format, lints and fast tests: the inner loop
 	cargo fmt --check
 	cargo clippy --locked --all-targets --quiet -- -D warnings
-	cargo clippy --locked --test cluster --test faults --test image --quiet -- -D warnings
+	cargo clippy --locked --test cluster --test faults --test image --test node --quiet -- -D warnings
 	cargo test --locked --quiet
 
 test: check ## everything, on real parts: Kubernetes control plane, kubelet code, Spark (installs what is missing)
@@ -53,7 +53,7 @@ fuzz: ## fuzz every parser for a minute each (needs cargo-fuzz and a nightly too
 	cd fuzz && for target in $$(cargo +nightly fuzz list); do cargo +nightly fuzz run $$target -- -max_total_time=60; done
 
 docs: ## regenerate the reference pages and what of the manifests is made from the code
-	UPDATE_DOCS=1 cargo test --locked --quiet --test explain --test state --test check --test server
+	UPDATE_DOCS=1 cargo test --locked --quiet --test explain --test state --test check --test server --test experiment
 
 clean: ## remove build output (the caches outside the tree stay)
 	cargo clean

@@ -1,0 +1,68 @@
+//! What every node needs before it boots: the parts of `setup`, and the webhook's image.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, ensure};
+
+use crate::boot::repository;
+
+/// What nodes boot from.
+pub(crate) struct Parts {
+    /// None: no node has the webhook.
+    webhook: Option<Webhook>,
+}
+
+struct Webhook {
+    image: OsString,
+    /// What the image was made of.
+    binary: OsString,
+}
+
+impl Parts {
+    /// Makes what is missing. `profile`: the one of Cargo that the webhook is built with; none: no node has it.
+    /// `NODE_IMAGE` and `NODE_BINARY` name one that is there.
+    ///
+    /// # Errors
+    /// It could not be made; why is on standard error.
+    pub(crate) fn make(profile: Option<&str>) -> anyhow::Result<Self> {
+        last_line("tests/node/setup", &[])?;
+        let webhook = |profile: &str| {
+            if let (Some(image), Some(binary)) =
+                (std::env::var_os("NODE_IMAGE"), std::env::var_os("NODE_BINARY"))
+            {
+                return Ok(Webhook { image, binary });
+            }
+            let [image, binary] =
+                ["image/build", "image/build-binary"].map(|script| last_line(script, &[profile]));
+            anyhow::Ok(Webhook { image: image?, binary: binary? })
+        };
+        Ok(Self { webhook: profile.map(webhook).transpose()? })
+    }
+
+    /// What `tests/node/boot` is told of them.
+    pub(crate) fn environment(&self) -> impl Iterator<Item = (&'static str, &OsString)> {
+        self.webhook
+            .iter()
+            .flat_map(|Webhook { image, binary }| [("NODE_IMAGE", image), ("NODE_BINARY", binary)])
+    }
+}
+
+/// The last line that a script of this repository prints, which is the path of what it made.
+fn last_line(script: &str, arguments: &[&str]) -> anyhow::Result<OsString> {
+    let output = Command::new(repository(script))
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .output()
+        .with_context(|| format!("cannot run {script}"))?;
+    ensure!(
+        output.status.success(),
+        "{script} failed ({}): what it says above has to be mended first",
+        output.status
+    );
+    let said = String::from_utf8_lossy(&output.stdout);
+    let path = said.lines().last().with_context(|| format!("{script} printed no path"))?;
+    Ok(PathBuf::from(path).into_os_string())
+}
