@@ -78,7 +78,7 @@ fn executors_run_at_once_until_they_end() {
 #[case::node("global_oom,task_memcg=/kubepods/besteffort/pod1-2/abc", 0, 1)]
 fn a_kill_is_for_the_group_that_was_full(#[case] groups: &str, #[case] own_limit: u64, #[case] node: u64) {
     let line = format!(
-        "6,412,201880514,-;oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=/,mems_allowed=0,{groups},task=java,pid=1,uid=0\n"
+        "6,412,201880514,-;oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),{groups},task=java,pid=1,uid=0\n"
     );
     let others = "3,413,1,-;Memory cgroup out of memory: Killed process 1 (java)\n";
     assert_eq!(KernelLog::parse(&[line.as_str(), others].concat()), KernelLog { own_limit, node });
