@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help check test test-kubernetes faults demo demo-cluster bench fuzz release image sbom deny advisories docs clean
+.PHONY: help check test test-kubernetes faults node-test experiment demo demo-cluster bench fuzz release image sbom deny advisories docs clean
 
 help: ## show this help
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -17,9 +17,17 @@ test: check ## everything, on real parts: Kubernetes control plane, kubelet code
 	cargo test --locked --test cluster
 	cargo test --locked --test faults -- --short
 	cargo test --locked --test image
+	$(MAKE) --no-print-directory node-test
 
 faults: ## restarts, rotations and crashes under load, minutes; fails where an executor is missed
 	cargo test --locked --quiet --test faults
+
+node-test: ## a node with a real kernel, kubelet and swap: the pair that shows most, and cgroups equal to plans (8 minutes)
+	cargo test --locked --quiet --test node
+
+experiment: ## every arm of the experiment on such nodes, three times in random order: hours; goes on where it was interrupted
+	cargo test --locked --quiet --test node -- experiment --resume
+	cargo test --locked --quiet --test node -- report target/experiment
 
 test-kubernetes: ## the tests on real parts again, on the oldest and the newest Kubernetes (each built once, 10 minutes)
 	for version in 1.34 1.37; do SPARK_SWAP_KUBERNETES=$$version cargo test --locked --test cluster; done

@@ -18,6 +18,7 @@ mod arm;
 mod arm_table;
 mod boot;
 mod driver_log;
+mod exactness;
 mod expectation;
 mod experiment;
 mod kernel_log;
@@ -59,7 +60,8 @@ struct Node {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Run the pair that shows most in the least time, and fail where it does not come out as expected [default]
+    /// Run the pair that shows most in the least time and compare cgroups with plans to the byte; fail where it does not
+    /// come out as expected [default]
     Test,
     /// Run these arms in this order; records go to target/node/ARM-REPEAT
     Run(RunArgs),
@@ -159,10 +161,14 @@ fn test(arms: &Arms) -> anyhow::Result<Answer> {
     let dir = repository("target/node-test");
     let tested = arms.named(&TESTED.map(str::to_owned))?;
     let runs = experiment::in_order(&tested, 1);
-    let failed = run_all(&runs, &dir, 1, TESTED_PROFILE)?;
+    let matrix = exactness::arm(&arms.defaults);
+    let matrix = Planned { arm: &matrix, repeat: 1 };
+    let all = runs.iter().copied().chain([matrix]).collect::<Vec<_>>();
+    let failed = run_all(&all, &dir, 1, TESTED_PROFILE)?;
     let recorded = told(&records(&runs, &dir), arms)?;
     let is_met = |arm: &&Arm| recorded.results.not_met(arm).is_some_and(|not_met| not_met.is_empty());
-    Ok(Answer::of(failed.is_empty() && tested.iter().all(is_met)))
+    let is_exact = exactness::told(&matrix.record(&dir))?;
+    Ok(Answer::of(failed.is_empty() && tested.iter().all(is_met) && is_exact))
 }
 
 fn run_named(arms: &Arms, args: &RunArgs) -> anyhow::Result<Answer> {
@@ -251,7 +257,7 @@ Measures that arms.yaml may expect something of, besides outcome (done, failed, 
 STRATEGY/BOUND):
 {}
 Examples:
-  # The pair that `make test` runs
+  # What `make test` runs
   cargo test --test node
 
   # One arm, twice

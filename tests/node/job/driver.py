@@ -105,12 +105,20 @@ def cached(spark):
     return " ".join(f"cached={i.numCachedPartitions()}/{i.numPartitions()} {i.memSize() >> 20}MiB" for i in info)
 
 
+def effort(spark):
+    """What all executors spent, those that are gone included."""
+    executors = spark.sparkContext._jsc.sc().statusStore().executorList(False)
+    listed = [executors.apply(i) for i in range(executors.size())]
+    tasks, gc = sum(e.totalDuration() for e in listed), sum(e.totalGCTime() for e in listed)
+    return f"taskSeconds={tasks / 1000:.1f} gcSeconds={gc / 1000:.1f}"
+
+
 WORK = {"python": python, "cache": cache}
 try:
     spark = session()
     say("session", T0, spark.sparkContext._jsc.sc().getExecutorMemoryStatus().size() - 1, "executors")
     WORK[sys.argv[1]](spark)
-    say("DONE", T0)
+    say("DONE", T0, effort(spark))
 except Exception as e:
     text = str(e)
     say("FAILED", T0, text[:600].replace("\n", " | "))
