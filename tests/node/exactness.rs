@@ -71,7 +71,16 @@ pub(crate) fn arm(defaults: &Parameters) -> Arm {
 /// # Errors
 /// The record is not complete.
 pub(crate) fn told(record: &Path) -> anyhow::Result<bool> {
-    let Exactness { planned, others, differences } = compare(record)?;
+    let Exactness { planned, others, mut differences } = compare(record)?;
+    let plan: Value = read(record, "plan.json")?;
+    let room = &plan["executors"][0]["room"];
+    for (namespace, predicted) in [("without", &room["before"]), ("with", &room["after"])] {
+        let placed: Value = read(record, &format!("placed-{namespace}"))?;
+        println!("placed {namespace} the webhook: {placed} executors, plan says {predicted}");
+        if placed != *predicted {
+            differences.push(format!("the scheduler placed {placed} executors, plan says {predicted}"));
+        }
+    }
     for difference in &differences {
         println!("{difference}");
     }

@@ -1,4 +1,5 @@
-"""pods.py NAMESPACE: the pods of the exactness matrix as a List, as their owners would write them.
+"""pods.py NAMESPACE [alike]: the pods of the exactness matrix as a List, as their owners would write them; or more
+executors of one kind than a node has room for.
 
 Executors have the form that Spark gives them, but sleep: what counts is what the kubelet writes into their cgroups.
 """
@@ -91,4 +92,6 @@ PODS = [
     neighbour("neighbour-best-effort"),
 ]
 
-json.dump({"apiVersion": "v1", "kind": "List", "items": PODS}, sys.stdout, indent=1)
+ALIKE = [executor(f"alike-{number}", "700m", "900Mi", labels=of_class("tight")) for number in range(20)]
+
+json.dump({"apiVersion": "v1", "kind": "List", "items": ALIKE if "alike" in sys.argv else PODS}, sys.stdout, indent=1)
