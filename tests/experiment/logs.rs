@@ -19,6 +19,17 @@ fn happened(log: &WatchLog) -> Vec<String> {
 }
 
 #[test]
+fn pods_that_have_to_leave_a_node_that_is_away_are_evicted() {
+    let log = watched(
+        "  368.6 node MemoryPressure=Unknown Ready=Unknown
+  432.1 event hog-4 TaintManagerEviction: Marking for deletion Pod default/hog-4
+  433.0 event hog-5 TaintManagerEviction: Cancelling deletion of Pod default/hog-5
+",
+    );
+    assert_eq!(happened(&log), ["432.1 Evicted hog-4"]);
+}
+
+#[test]
 fn a_node_that_was_not_ready_yet_has_not_gone_away() {
     let log = watched(
         "    0.1 node MemoryPressure=False Ready=False

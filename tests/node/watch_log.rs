@@ -53,7 +53,8 @@ impl fmt::Display for What {
 }
 
 impl WatchLog {
-    /// Reads lines `<seconds> pod <name> <phase> <state…>` and `<seconds> node <condition>=<status>…`.
+    /// Reads lines `<seconds> pod <name> <phase> <state…>`, `<seconds> node <condition>=<status>…` and `<seconds> event
+    /// <object> <reason>: <message>`.
     pub(crate) fn parse(text: &str, is_executor: impl Fn(&str) -> bool) -> Self {
         let mut log = Self::default();
         let mut running: BTreeSet<&str> = BTreeSet::new();
@@ -80,6 +81,13 @@ impl WatchLog {
                     let now = State::of_node(words, &node);
                     log.happened(at, "", &node, &now);
                     node = now;
+                }
+                // The node is away, and its pods have to go: no status says so, as nobody is there to write one.
+                Some("event") => {
+                    let pod = words.next().unwrap_or_default();
+                    if words.next() == Some("TaintManagerEviction:") && words.next() == Some("Marking") {
+                        log.happenings.push(Happening { at, what: What::Evicted, pod: pod.to_owned() });
+                    }
                 }
                 _ => {}
             }

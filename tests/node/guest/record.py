@@ -23,7 +23,9 @@ import time
 RECORD, CA, TOKEN = sys.argv[1:]
 PLAN = "spark-swap.io/plan"
 INTERVAL_S = 2
-GROUPS = ("/sys/fs/cgroup/kubepods/*/pod*/*/memory.max", "/sys/fs/cgroup/kubepods/pod*/*/memory.max")
+# Where the node keeps its own groups, kubepods and system.
+NODE = os.environ["NODE_CGROUP"]
+GROUPS = (f"{NODE}/kubepods/*/pod*/*/memory.max", f"{NODE}/kubepods/pod*/*/memory.max")
 QUIET = ("Scheduled", "Pulled", "Created", "Started")
 
 start = time.monotonic()
@@ -129,7 +131,7 @@ def sample():
             executors += number(values["current"]) or 0
             executors_swap += number(values["swap.current"]) or 0
     memory = meminfo()
-    kubepods, system = "/sys/fs/cgroup/kubepods", "/sys/fs/cgroup/system"
+    kubepods, system = f"{NODE}/kubepods", f"{NODE}/system"
     return (
         seconds(),
         memory["MemAvailable"],
@@ -143,7 +145,7 @@ def sample():
 
 
 def summary(lowest):
-    memory, vm, kubepods = meminfo(), fields("/proc/vmstat"), "/sys/fs/cgroup/kubepods/memory"
+    memory, vm, kubepods = meminfo(), fields("/proc/vmstat"), f"{NODE}/kubepods/memory"
     return {
         "node": {
             "MemTotal": memory["MemTotal"],
@@ -156,7 +158,7 @@ def summary(lowest):
             "events": fields(f"{kubepods}.events"),
             **{name: read(f"{kubepods}.{name}") for name in ("max", "peak", "swap.peak")},
         },
-        "system": {"peak": read("/sys/fs/cgroup/system/memory.peak")},
+        "system": {"peak": read(f"{NODE}/system/memory.peak")},
         "pods": pods,
         "containers": containers,
         "events": events,

@@ -1,15 +1,23 @@
-"""The Spark driver (client mode, on the node): job.py WORK; the size of everything comes from the environment. Prints one line per phase."""
-import os, sys, time, traceback
-from pyspark import StorageLevel
-from pyspark.sql import SparkSession, functions as F
+"""driver.py WORKLOAD: the Spark driver (client mode, on the node). Opens a session, runs the workload, prints one line per phase.
 
-T0 = time.time()
+    JOB <seconds since the start> <phase> <duration>s <more…>
+
+The last line says DONE or FAILED, with the task and garbage collection time of all executors, the lost ones included. WORKLOAD is a file
+beside this one; the size of everything comes from the environment."""
+import importlib
+import os
+import sys
+import time
+
+from pyspark import cloudpickle
+from pyspark.sql import SparkSession
+
+START = time.time()
 env = os.environ.get
-executors = int(env("EXECUTORS"))
 
 
 def say(phase, start, *more):
-    print(f"JOB {time.time() - T0:6.1f} {phase} {time.time() - start:.1f}s", *more, flush=True)
+    print(f"JOB {time.time() - START:6.1f} {phase} {time.time() - start:.1f}s", *more, flush=True)
 
 
 def session():
@@ -21,7 +29,7 @@ def session():
         "spark.kubernetes.executor.podTemplateFile": env("EXECUTOR_TEMPLATE"),
         "spark.kubernetes.executor.request.cores": "100m",
         "spark.kubernetes.executor.podNamePrefix": "spark",
-        "spark.executor.instances": executors,
+        "spark.executor.instances": env("EXECUTORS"),
         "spark.executor.cores": "1",
         "spark.executor.memory": env("HEAP"),
         "spark.driver.memory": "512m",
@@ -38,89 +46,46 @@ def session():
     }
     if env("OVERHEAD"):
         conf["spark.executor.memoryOverhead"] = env("OVERHEAD")
-    for pair in env("SPARK_CONF", "").split(";"):
-        if pair:
-            key, value = pair.split("=", 1)
-            conf[key] = value
+    conf.update(pair.split("=", 1) for pair in env("SPARK_CONF", "").split(";") if pair)
     builder = SparkSession.builder.master("k8s://https://10.96.0.1:443").appName(sys.argv[1])
     for key, value in conf.items():
         builder = builder.config(key, value)
     return builder.getOrCreate()
 
 
-def python(spark):
-    """Each task holds a growing list in the Python worker, outside the JVM: the classic cgroup OOM of PySpark."""
-    mib = int(env("TASK_MIB"))
-
-    def work(part):
-        rows = []
-        for i in range(mib):
-            rows.append(os.urandom(16) * (1 << 16))           # 1 MiB that is really touched
-            if i % 10 == 0:
-                time.sleep(0.05)
-        yield sum(r[0] for r in rows[-20:])
-
-    tasks = int(env("TASKS"))
-    start = time.time()
-    spark.sparkContext.parallelize(range(tasks), tasks).mapPartitions(work).collect()
-    say("python", start)
-
-
-def cache(spark):
-    """A wide table from a slow store, kept with MEMORY_ONLY; then, again and again: a Python step on every executor at once,
-    within what was declared, and a query on three of the table's 32 columns.
-
-    Each partition costs READ_S seconds of waiting, as a read from a remote store does, and little CPU. A partition that finds no room
-    in the executors' memory is read anew for every query; of what fits, most is cold."""
-    parts, start = int(env("PARTITIONS")), time.time()
-    table = (spark.range(0, parts, 1, parts)
-             .selectExpr("id as part", f"java_method('java.lang.Thread', 'sleep', {int(float(env('READ_S')) * 1000)}L) as read")
-             .selectExpr("read", f"explode(sequence(part * {env('ROWS')}, (part + 1) * {env('ROWS')} - 1)) as id")
-             .select("id", F.length("read").alias("read"), *(F.xxhash64("id", F.lit(i)).alias(f"c{i}") for i in range(30)))
-             .persist(StorageLevel.MEMORY_ONLY))
-    table.count()
-    say("load", start, cached(spark))
-    mib = int(env("BURST_MIB"))
-
-    def burst(part):
-        rows = [os.urandom(16) * (1 << 16) for _ in range(mib)]           # 1 MiB each, really touched
-        time.sleep(5)
-        yield len(rows)
-
-    for i in range(int(env("QUERIES"))):
-        if i < int(env("BURSTS")):
-            start = time.time()
-            spark.sparkContext.parallelize(range(executors), executors).mapPartitions(burst).collect()
-            say(f"burst{i}", start)
-        start = time.time()
-        answer = table.where(F.col("id") % 7 == i % 7).agg(F.count("*"), F.expr("bit_xor(c0)"), F.max("c1")).collect()[0]
-        say(f"query{i}", start, tuple(answer), cached(spark))
-    if env("COLD"):
-        start = time.time()
-        say("cold", start, table.selectExpr(*(f"bit_xor(c{i})" for i in range(30))).collect()[0][29], cached(spark))
-
-
-def cached(spark):
-    info = spark.sparkContext._jsc.sc().getRDDStorageInfo()
-    return " ".join(f"cached={i.numCachedPartitions()}/{i.numPartitions()} {i.memSize() >> 20}MiB" for i in info)
+def executors(spark):
+    """Every executor of the application, dead ones too, as Spark's own bookkeeping has them."""
+    listed = spark.sparkContext._jsc.sc().statusStore().executorList(False)
+    return [e for e in map(listed.apply, range(listed.size())) if e.id() != "driver"]
 
 
 def effort(spark):
     """What all executors spent, those that are gone included."""
-    executors = spark.sparkContext._jsc.sc().statusStore().executorList(False)
-    listed = [executors.apply(i) for i in range(executors.size())]
-    tasks, gc = sum(e.totalDuration() for e in listed), sum(e.totalGCTime() for e in listed)
-    return f"taskSeconds={tasks / 1000:.1f} gcSeconds={gc / 1000:.1f}"
+    spent = executors(spark)
+    tasks, gc = sum(e.totalDuration() for e in spent), sum(e.totalGCTime() for e in spent)
+    return f"taskSeconds={tasks / 1000:.1f} gcSeconds={gc / 1000:.1f} failedTasks={sum(e.failedTasks() for e in spent)}"
 
 
-WORK = {"python": python, "cache": cache}
-try:
-    spark = session()
-    say("session", T0, spark.sparkContext._jsc.sc().getExecutorMemoryStatus().size() - 1, "executors")
-    WORK[sys.argv[1]](spark)
-    say("DONE", T0, effort(spark))
-except Exception as e:
-    text = str(e)
-    say("FAILED", T0, text[:600].replace("\n", " | "))
-    os._exit(1)
-spark.stop()
+def main():
+    workload = importlib.import_module(sys.argv[1])
+    cloudpickle.register_pickle_by_value(workload)                    # the executors do not have the file
+    spark = None
+    try:
+        spark = session()
+        up = [e for e in executors(spark) if e.isActive()]
+        # 0.6 * (heap - 300 MiB): what heap the executors really have
+        say("session", START, len(up), "executors", f"storage={max((e.maxMemory() for e in up), default=0) >> 20}MiB")
+        workload.run(spark, say)
+        say("DONE", START, effort(spark))
+    except Exception as e:
+        try:
+            spent = effort(spark)
+        except Exception:                                             # there is no session, or Spark has closed it after too many losses
+            spent = ""
+        say("FAILED", START, spent, str(e)[:600].replace("\n", " | "))
+        time.sleep(5)                                                 # executors that are dying show how they end
+        os._exit(1)
+    spark.stop()
+
+
+main()
