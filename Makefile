@@ -25,9 +25,9 @@ faults: ## restarts, rotations and crashes under load, minutes; fails where an e
 node-test: ## a node with a real kernel, kubelet and swap: the pair that shows most, and cgroups equal to plans (8 minutes)
 	cargo test --locked --quiet --test node
 
-experiment: ## every arm of the experiment on such nodes, three times in random order: hours; goes on where it was interrupted
+experiment: ## every arm of the experiment on such nodes, three times in random order, compared with docs/experiment: hours; goes on where it was interrupted
 	cargo test --locked --quiet --test node -- experiment --resume
-	cargo test --locked --quiet --test node -- report target/experiment
+	cargo test --locked --quiet --test node -- compare target/experiment
 
 test-kubernetes: ## the tests on real parts again, on the oldest and the newest Kubernetes (each built once, 10 minutes)
 	for version in 1.34 1.37; do SPARK_SWAP_KUBERNETES=$$version cargo test --locked --test cluster; done

@@ -20,6 +20,8 @@ mod arm;
 mod arm_table;
 #[path = "../node/boot.rs"]
 mod boot;
+#[path = "../node/comparison.rs"]
+mod comparison;
 #[path = "../node/driver_log.rs"]
 mod driver_log;
 #[path = "../node/expectation.rs"]
@@ -54,6 +56,7 @@ mod tenths;
 mod watch_log;
 
 mod arms;
+mod comparisons;
 mod docs;
 mod logs;
 mod records;

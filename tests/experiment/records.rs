@@ -190,3 +190,16 @@ fn the_run_that_is_drawn_took_the_median_time() {
     assert_eq!(typical(vec![run(1, None), run(2, None), run(3, Some(500))]), 1);
     assert_eq!(Memory::default().to_csv().unwrap(), "");
 }
+
+#[test]
+fn known_runs_stay_beside_new_ones_and_give_way_to_those_of_the_same_name() {
+    let known = |arm: &str, repeat: u32| Run { arm: arm.to_owned(), repeat, ..Run::default() };
+    let known = vec![known("dense-naive", 1), known("dense-naive", 2)];
+    let known =
+        Recorded { results: crate::results::Results::new(known, &arms()).unwrap(), ..Recorded::default() };
+    let both = recorded().beside(known, &arms()).unwrap();
+    let shown: Vec<_> = both.results.iter().map(|run| (run.name(), run.executors > 0)).collect();
+    let shown: Vec<_> = shown.iter().map(|(name, is_new)| (name.as_str(), *is_new)).collect();
+    assert_eq!(shown, [("dense-naive-1", true), ("dense-naive-2", false), ("overshoot-net-1", true)]);
+    assert_eq!(both.memory, recorded().memory);
+}

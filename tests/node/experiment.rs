@@ -84,9 +84,11 @@ impl Progress {
     }
 }
 
-/// The job's outcome, from its driver's log.
+/// The job's outcome, from its driver's log, where there is one.
 fn outcome(record: &Path) -> String {
-    let log = std::fs::read(record.join("driver.log")).unwrap_or_default();
+    let Ok(log) = std::fs::read(record.join("driver.log")) else {
+        return "recorded".to_owned();
+    };
     match DriverLog::parse(&String::from_utf8_lossy(&log)).end {
         Some(end) if end.is_done => format!("done after {} s", end.seconds),
         Some(end) => format!("failed after {} s", end.seconds),

@@ -14,9 +14,11 @@
 )]
 
 mod account;
+mod arguments;
 mod arm;
 mod arm_table;
 mod boot;
+mod comparison;
 mod driver_log;
 mod exactness;
 mod expectation;
@@ -24,6 +26,7 @@ mod experiment;
 mod kernel_log;
 mod measure;
 mod memory;
+mod nri;
 mod page;
 mod parts;
 mod plot;
@@ -39,83 +42,14 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
-use clap::{Args, Parser, Subcommand};
+use clap::Parser;
 
+use arguments::{Command, CompareArgs, ExperimentArgs, Node, ReportArgs, RunArgs};
 use arm::{Arm, Arms};
 use boot::{Planned, repository};
-use measure::Measure;
+use comparison::Comparison;
 use parts::Parts;
 use report::Recorded;
-
-/// Boot nodes on a user-mode Linux kernel, run Spark jobs on them with and without spark-swap, and report.
-///
-/// tests/node/arms.yaml has the arms: what runs with which parameters, and what was expected before it ran. Each run leaves
-/// a record, a directory. tests/node/README.md says what a node needs and what a record has.
-#[derive(Parser)]
-#[command(bin_name = "cargo test --test node --", after_long_help = manual())]
-struct Node {
-    #[command(subcommand)]
-    command: Option<Command>,
-}
-
-#[derive(Subcommand)]
-enum Command {
-    /// Run the pair that shows most in the least time and compare cgroups with plans to the byte; fail where it does not
-    /// come out as expected [default]
-    Test,
-    /// Run these arms in this order; records go to target/node/ARM-REPEAT
-    Run(RunArgs),
-    /// Run every arm in random order; records go to target/experiment/ARM-REPEAT
-    Experiment(ExperimentArgs),
-    /// Read records into docs/experiment, and draw the plots and tables of docs/experiment.md
-    Report(ReportArgs),
-}
-
-#[derive(Args)]
-struct RunArgs {
-    /// Arms of arms.yaml
-    #[arg(required = true)]
-    arms: Vec<String>,
-    /// How many times each runs
-    #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
-    repeats: u32,
-    #[command(flatten)]
-    nodes: Nodes,
-}
-
-#[derive(Args)]
-struct ExperimentArgs {
-    /// How many times each arm runs
-    #[arg(long, value_name = "NUMBER", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
-    repeats: u32,
-    /// Makes the order; the same seed and arms make the same order [default: another one each time]
-    #[arg(long, value_name = "NUMBER")]
-    seed: Option<u64>,
-    /// Keep records that are complete and were made with the parameters of now
-    #[arg(long)]
-    resume: bool,
-    /// Only arms whose name fits, such as 'dense-*'; repeatable
-    #[arg(long, value_name = "GLOB")]
-    only: Vec<glob::Pattern>,
-    #[command(flatten)]
-    nodes: Nodes,
-}
-
-#[derive(Args)]
-struct ReportArgs {
-    /// Records, or directories of records, in place of all that are known [default: draw anew from the CSVs that are there]
-    records: Vec<PathBuf>,
-    /// Only say what the runs came to
-    #[arg(long, requires = "records")]
-    dry_run: bool,
-}
-
-#[derive(Args)]
-struct Nodes {
-    /// How many nodes run at a time, each on a CPU of its own. Two take less time and disturb each other
-    #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..))]
-    at_once: u8,
-}
 
 /// What came out.
 enum Answer {
@@ -146,6 +80,7 @@ fn run(node: Node) -> anyhow::Result<Answer> {
         None | Some(Command::Test) => test(&arms),
         Some(Command::Run(args)) => run_named(&arms, &args),
         Some(Command::Experiment(args)) => experiment(&arms, &args),
+        Some(Command::Compare(args)) => compare(&arms, &args),
         Some(Command::Report(args)) => report(&arms, &args),
     }
 }
@@ -163,12 +98,15 @@ fn test(arms: &Arms) -> anyhow::Result<Answer> {
     let runs = experiment::in_order(&tested, 1);
     let matrix = exactness::arm(&arms.defaults);
     let matrix = Planned { arm: &matrix, repeat: 1 };
-    let all = runs.iter().copied().chain([matrix]).collect::<Vec<_>>();
+    let nri = nri::arms(&arms.defaults);
+    let nri = experiment::in_order(&nri.each_ref(), 1);
+    let all = runs.iter().copied().chain([matrix]).chain(nri.iter().copied()).collect::<Vec<_>>();
     let failed = run_all(&all, &dir, 1, TESTED_PROFILE)?;
     let recorded = told(&records(&runs, &dir), arms)?;
     let is_met = |arm: &&Arm| recorded.results.not_met(arm).is_some_and(|not_met| not_met.is_empty());
     let is_exact = exactness::told(&matrix.record(&dir))?;
-    Ok(Answer::of(failed.is_empty() && tested.iter().all(is_met) && is_exact))
+    let is_as_stated = nri_told(&nri, &dir)?;
+    Ok(Answer::of(failed.is_empty() && tested.iter().all(is_met) && is_exact && is_as_stated))
 }
 
 fn run_named(arms: &Arms, args: &RunArgs) -> anyhow::Result<Answer> {
@@ -187,6 +125,11 @@ fn experiment(arms: &Arms, args: &ExperimentArgs) -> anyhow::Result<Answer> {
     let runs = experiment::shuffled(&only, args.repeats, seed);
     eprintln!("{} runs of {} arms, seed {seed}", runs.len(), only.len());
     let mut missing = runs.clone();
+    if args.unknown {
+        let known = Recorded::of_csv(&repository(""), arms)?.results;
+        missing.retain(|planned| !known.has(&planned.arm.name, planned.repeat));
+        eprintln!("{} of them are not known yet", missing.len());
+    }
     if args.resume {
         missing.retain(|planned| !planned.is_recorded(&dir));
         eprintln!("{} of them are not recorded yet", missing.len());
@@ -202,12 +145,24 @@ fn experiment(arms: &Arms, args: &ExperimentArgs) -> anyhow::Result<Answer> {
     Ok(Answer::of(failed.is_empty()))
 }
 
+fn compare(arms: &Arms, args: &CompareArgs) -> anyhow::Result<Answer> {
+    let new = told(&record::find(&args.records)?, arms)?.results;
+    let known = Recorded::of_csv(&repository(""), arms)?.results;
+    let Comparison { arms, differences } = comparison::compare(&new, &known, arms);
+    for difference in &differences {
+        println!("not as known: {difference}");
+    }
+    println!("{arms} arms compared with docs/experiment/runs.csv, {} differences", differences.len());
+    Ok(Answer::of(differences.is_empty()))
+}
+
 fn report(arms: &Arms, args: &ReportArgs) -> anyhow::Result<Answer> {
     let root = repository("");
-    let recorded = if args.records.is_empty() {
-        Recorded::of_csv(&root, arms)?
-    } else {
-        told(&record::find(&args.records)?, arms)?
+    let known = || Recorded::of_csv(&root, arms);
+    let recorded = match (args.records.as_slice(), args.add) {
+        ([], _) => known()?,
+        (records, false) => told(&record::find(records)?, arms)?,
+        (records, true) => told(&record::find(records)?, arms)?.beside(known()?, arms)?,
     };
     if args.dry_run {
         return Ok(Answer::Yes);
@@ -235,6 +190,13 @@ fn records(runs: &[Planned<'_>], dir: &Path) -> Vec<PathBuf> {
     runs.iter().map(|planned| planned.record(dir)).collect()
 }
 
+/// Tells what the records of an NRI plugin came to, and whether all of it is as stated.
+fn nri_told(runs: &[Planned<'_>], dir: &Path) -> anyhow::Result<bool> {
+    let told =
+        runs.iter().map(|planned| nri::told(&planned.record(dir))).collect::<anyhow::Result<Vec<_>>>()?;
+    Ok(told.iter().all(|is_as_stated| *is_as_stated))
+}
+
 /// Tells what the records came to.
 fn told(records: &[PathBuf], arms: &Arms) -> anyhow::Result<Recorded> {
     let (recorded, unread) = Recorded::of_records(records, arms)?;
@@ -243,37 +205,4 @@ fn told(records: &[PathBuf], arms: &Arms) -> anyhow::Result<Recorded> {
     }
     println!("{}", account::account(&recorded.results, arms));
     Ok(recorded)
-}
-
-fn manual() -> String {
-    let width = Measure::ALL.map(|measure| measure.described().0.len()).into_iter().max().unwrap_or(0);
-    let measures = Measure::ALL.map(|measure| {
-        let (name, meaning) = measure.described();
-        format!("  {name:width$}  {meaning}\n")
-    });
-    format!(
-        "\
-Measures that arms.yaml may expect something of, besides outcome (done, failed, unfinished) and plan (none, a strategy, or
-STRATEGY/BOUND):
-{}
-Examples:
-  # What `make test` runs
-  cargo test --test node
-
-  # One arm, twice
-  cargo test --test node -- run dense-tight --repeats 2
-
-  # Everything, again after an interruption
-  cargo test --test node -- experiment --seed 7 --resume
-
-  # What became of it, and then the page of it
-  cargo test --test node -- report target/experiment --dry-run
-  cargo test --test node -- report target/experiment
-
-Exit codes:
-  0  all is well
-  1  a node came to no end, or an expectation of the test was not met
-  2  bad input",
-        measures.concat(),
-    )
 }

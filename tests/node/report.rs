@@ -52,6 +52,18 @@ impl Recorded {
         Ok((Self { results, memory }, unread))
     }
 
+    /// Beside `others`; where both have a run, this one's.
+    ///
+    /// # Errors
+    /// They do not go together.
+    pub(crate) fn beside(self, others: Self, arms: &Arms) -> anyhow::Result<Self> {
+        let is_new = |run: &&Run| !self.results.has(&run.arm, run.repeat);
+        let kept: Vec<Run> = others.results.iter().filter(is_new).cloned().collect();
+        let results = Results::new(self.results.iter().cloned().chain(kept).collect(), arms)?;
+        let memory = others.memory.into_iter().chain(self.memory).collect();
+        Ok(Self { results, memory })
+    }
+
     /// Reads the CSVs that were kept in `root`; nothing where there are none yet.
     ///
     /// # Errors
@@ -90,9 +102,10 @@ impl Recorded {
         }
         files.insert(RUNS.to_owned(), self.results.to_csv()?);
         for arm in arms.plots.iter().flat_map(|pair| [&pair.without, &pair.with]) {
-            let Some(run) = self.results.typical(arm) else { continue };
-            let Some(memory) = self.memory.get(&run.name()) else { continue };
-            files.insert(memory_of(&run.name()), memory.to_csv()?);
+            for run in self.results.of(arm) {
+                let Some(memory) = self.memory.get(&run.name()) else { continue };
+                files.insert(memory_of(&run.name()), memory.to_csv()?);
+            }
         }
         Ok(files)
     }

@@ -67,6 +67,10 @@ impl Results {
         self.runs.iter().filter(|run| run.arm == arm).collect()
     }
 
+    pub(crate) fn has(&self, arm: &str, repeat: u32) -> bool {
+        self.runs.iter().any(|run| run.arm == arm && run.repeat == repeat)
+    }
+
     /// The run of an arm that took the median time; of an even number, the faster one in the middle.
     pub(crate) fn typical(&self, arm: &str) -> Option<&Run> {
         let mut runs = self.of(arm);
@@ -128,6 +132,11 @@ impl Results {
 }
 
 impl Spread {
+    /// The least and the largest.
+    pub(crate) fn range(&self) -> Option<(u64, u64)> {
+        Some((*self.values.first()?, *self.values.last()?))
+    }
+
     /// Of an even number, the mean of the two in the middle.
     pub(crate) fn median(&self) -> Option<u64> {
         let upper = self.values.get(self.values.len() / 2)?;
@@ -139,15 +148,13 @@ impl Spread {
 impl fmt::Display for Spread {
     /// As `median (least–largest)`, or one number where all are alike.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (Some(median), Some(least), Some(largest)) =
-            (self.median(), self.values.first(), self.values.last())
-        else {
+        let (Some(median), Some((least, largest))) = (self.median(), self.range()) else {
             return f.write_str("?");
         };
         let shown = |value: u64| self.measure.shown(value);
         f.write_str(&shown(median))?;
         if least != largest {
-            write!(f, " ({}–{})", shown(*least), shown(*largest))?;
+            write!(f, " ({}–{})", shown(least), shown(largest))?;
         }
         if self.values.len() < self.runs {
             write!(f, " in {} of {} runs", self.values.len(), self.runs)?;

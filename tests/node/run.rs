@@ -184,20 +184,21 @@ fn plans(record: &Record) -> String {
 /// plan, what the kubelet's formula says.
 fn is_exact(record: &Record) -> Option<bool> {
     let node = &record.summary.node;
+    let has_plugin = record.parameters.get("NRI").is_some_and(|nri| nri == "yes");
     let is_limited = record.parameters.get("SWAP_BEHAVIOR").is_some_and(|behavior| behavior == "LimitedSwap");
     let swap = |pod: &Pod| match (&pod.plan, request(&pod.resources), limit(&pod.resources)) {
-        _ if !is_limited => Some(0),
-        (Some(plan), ..) if plan.enforcement == "Enforce" => Some(plan.possible_swap),
-        (_, Some(request), Some(limit)) if request != limit => {
-            Some(granted_swap(request, node.memory, node.swap))
+        (Some(plan), ..) if plan.enforcement == "Enforce" && (is_limited || has_plugin) => plan.possible_swap,
+        (_, Some(request), Some(limit)) if is_limited && request != limit => {
+            granted_swap(request, node.memory, node.swap)
         }
-        _ => Some(0),
+        _ => 0,
     };
     // A cgroup that was gone while it was read has empty values.
     let containers =
         record.summary.executor_containers().filter(|(_, container)| !container.swap_max.is_empty());
     let is_exact = |(pod, container): (&Pod, &Container)| {
-        container.swap_max.parse().ok() == swap(pod) && container.max.parse().ok() == limit(&pod.resources)
+        container.swap_max.parse().ok() == Some(swap(pod))
+            && container.max.parse().ok() == limit(&pod.resources)
     };
     containers.map(is_exact).reduce(|all, one| all && one)
 }

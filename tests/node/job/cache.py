@@ -9,6 +9,8 @@ import time
 from pyspark import StorageLevel
 from pyspark.sql import functions as F
 
+from storage import cached
+
 env = os.environ.get
 
 
@@ -39,8 +41,3 @@ def run(spark, say):
     if env("COLD"):
         start = time.time()
         say("cold", start, table.selectExpr(*(f"bit_xor(c{i})" for i in range(30))).collect()[0][29], cached(spark))
-
-
-def cached(spark):
-    info = spark.sparkContext._jsc.sc().getRDDStorageInfo()
-    return " ".join(f"cached={i.numCachedPartitions()}/{i.numPartitions()} {i.memSize() >> 20}MiB" for i in info)

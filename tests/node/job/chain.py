@@ -8,6 +8,8 @@ import time
 from pyspark import StorageLevel
 from pyspark.sql import functions as F
 
+from storage import cached
+
 env = os.environ.get
 
 
@@ -30,8 +32,3 @@ def chain(column, hashes):
     for _ in range(hashes):
         column = F.sha2(column, 256)
     return column
-
-
-def cached(spark):
-    info = spark.sparkContext._jsc.sc().getRDDStorageInfo()
-    return " ".join(f"cached={i.numCachedPartitions()}/{i.numPartitions()} {i.memSize() >> 20}MiB" for i in info)

@@ -11,6 +11,8 @@ import time
 from pyspark import StorageLevel
 from pyspark.sql import functions as F
 
+from storage import cached
+
 env = os.environ.get
 BATCH = 100
 
@@ -36,8 +38,3 @@ def run(spark, say):
         start = time.time()
         hashes = table.select(F.xxhash64(F.sha2(F.concat("hash", F.lit(str(i))), 256)).alias("hash")).where("hash % 100 = 0")
         say(f"pass{i}", start, sum(hashes.rdd.mapPartitions(score).collect()), "batches", cached(spark))
-
-
-def cached(spark):
-    info = spark.sparkContext._jsc.sc().getRDDStorageInfo()
-    return " ".join(f"cached={i.numCachedPartitions()}/{i.numPartitions()} {i.memSize() >> 20}MiB" for i in info)
