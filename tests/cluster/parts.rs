@@ -20,19 +20,19 @@ pub(crate) fn control_plane_binary() -> PathBuf {
 /// kubeflow's spark-operator, built at its first use; beside it lies `crds/`.
 pub(crate) fn spark_operator_binary() -> PathBuf {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
-    BINARY.get_or_init(|| path_from_script("build-spark-operator", &[])).clone()
+    BINARY.get_or_init(|| path_from_script("build-go", &["spark-operator"])).clone()
 }
 
 /// helm, built at its first use.
 pub(crate) fn helm_binary() -> PathBuf {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
-    BINARY.get_or_init(|| path_from_script("build-helm", &[])).clone()
+    BINARY.get_or_init(|| path_from_script("build-go", &["helm"])).clone()
 }
 
 /// cert-manager, built at its first use; beside it lies `crds/`.
 pub(crate) fn cert_manager_binary() -> PathBuf {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
-    BINARY.get_or_init(|| path_from_script("build-cert-manager", &[])).clone()
+    BINARY.get_or_init(|| path_from_script("build-go", &["cert-manager"])).clone()
 }
 
 /// The virtual environment of a Spark version, installed at its first use.

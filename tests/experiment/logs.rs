@@ -104,12 +104,13 @@ The executor with id 3 exited with exit code 52(JVM OOM).
 26/11/24 19:27:54 ERROR TaskSchedulerImpl: Lost executor 4 on 10.88.0.13: Executor heartbeat timed out after 126314 ms
 26/11/24 19:27:55 ERROR TaskSchedulerImpl: Lost executor 4 on 10.88.0.13: 
 The executor with id 5 exited with exit code 137(SIGKILL, possible container OOM).
+26/11/30 01:19:13 WARN HeartbeatReceiver: Removing executor 11 with no recent heartbeats: 147077 ms exceeds timeout 120000 ms
 JOB    38.0 session 38.0s 3 executors
 JOB    86.0 FAILED 86.0s Job aborted: Lost executor 9 on 10.88.0.13
 ",
     );
-    assert_eq!(log.lost, BTreeSet::from([3, 4]));
-    assert_eq!(log.heartbeat_lost, BTreeSet::from([4]));
+    assert_eq!(log.lost, BTreeSet::from([3, 4, 11]));
+    assert_eq!(log.heartbeat_lost, BTreeSet::from([4, 11]));
     assert_eq!(log.jvm_oom, BTreeSet::from([3, 7]));
     assert_eq!(log.start(), Some(Tenths(380)));
     assert!(!log.end.unwrap().is_done);

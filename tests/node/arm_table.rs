@@ -42,8 +42,9 @@ pub(crate) fn table(kind: Kind, arms: &Arms, shown: &[&Arm], results: &Results) 
         }),
         Kind::Failures => {
             let columns = [
+                ("job, s", Measure::Seconds),
                 ("executors", Measure::Executors),
-                ("executors OOMKilled", Measure::OomKilled),
+                ("OOMKilled", Measure::OomKilled),
                 ("JVM OOM", Measure::JvmOom),
                 ("cgroup OOM", Measure::CgroupOom),
                 ("node OOM", Measure::NodeOom),
@@ -76,6 +77,7 @@ pub(crate) fn table(kind: Kind, arms: &Arms, shown: &[&Arm], results: &Results) 
                 ("largest memory.peak, MiB", Measure::MemoryPeakMib),
                 ("largest swap.peak, MiB", Measure::SwapPeakMib),
                 ("largest sum of both, MiB", Measure::FootprintMib),
+                ("of limit + swap, %", Measure::UsedPercent),
                 ("least available on the node, MiB", Measure::LowestAvailableMib),
             ];
             measures(&["plan", "memory.swap.max, bytes"], &columns, shown, results, |arm| {

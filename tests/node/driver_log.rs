@@ -49,6 +49,13 @@ impl DriverLog {
                     log.heartbeat_lost.insert(id);
                 }
             }
+            // One that stands still with all others is not always said to be lost.
+            if let Some((id, why)) = id_after(line, "Removing executor ")
+                && why.starts_with(" with no recent heartbeats")
+            {
+                log.lost.insert(id);
+                log.heartbeat_lost.insert(id);
+            }
             // A line of its own, after that of the loss.
             if let Some((id, why)) = id_after(line, "The executor with id ")
                 && why.contains("exit code 52")

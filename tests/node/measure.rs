@@ -26,6 +26,7 @@ pub(crate) enum Measure {
     MemoryPeakMib,
     SwapPeakMib,
     FootprintMib,
+    UsedPercent,
     SwapInMib,
     SwapOutMib,
     LowestAvailableMib,
@@ -33,7 +34,7 @@ pub(crate) enum Measure {
 
 impl Measure {
     /// All of them.
-    pub(crate) const ALL: [Self; 24] = [
+    pub(crate) const ALL: [Self; 25] = [
         Self::Seconds,
         Self::JobSeconds,
         Self::TaskSeconds,
@@ -55,6 +56,7 @@ impl Measure {
         Self::MemoryPeakMib,
         Self::SwapPeakMib,
         Self::FootprintMib,
+        Self::UsedPercent,
         Self::SwapInMib,
         Self::SwapOutMib,
         Self::LowestAvailableMib,
@@ -88,6 +90,7 @@ impl Measure {
             Self::MemoryPeakMib => ("memoryPeakMiB", "the largest memory.peak of an executor"),
             Self::SwapPeakMib => ("swapPeakMiB", "the largest memory.swap.peak of an executor"),
             Self::FootprintMib => ("footprintMiB", "the largest sum of these two of one executor"),
+            Self::UsedPercent => ("usedPercent", "this sum in percent of limit + memory.swap.max"),
             Self::SwapInMib => ("swapInMiB", "read from swap by the node"),
             Self::SwapOutMib => ("swapOutMiB", "written to swap by the node"),
             Self::LowestAvailableMib => {

@@ -152,10 +152,17 @@ impl Run {
             Measure::MemoryPeakMib => Some(self.memory_peak_mib),
             Measure::SwapPeakMib => Some(self.swap_peak_mib),
             Measure::FootprintMib => Some(self.footprint_mib),
+            Measure::UsedPercent => self.used_percent(),
             Measure::SwapInMib => Some(self.swap_in_mib),
             Measure::SwapOutMib => Some(self.swap_out_mib),
             Measure::LowestAvailableMib => Some(self.lowest_available_mib),
         }
+    }
+
+    /// None: executors differ in what they were granted.
+    fn used_percent(&self) -> Option<u64> {
+        let granted = mib(self.swap_max.parse().ok()?);
+        (self.footprint_mib * 100).checked_div(self.limit_mib? + granted)
     }
 
     /// In tenths; a job that was not done counts as none.

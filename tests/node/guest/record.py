@@ -93,6 +93,8 @@ def pod_changed(change):
 
 
 def node_changed(change):
+    if change["object"]["metadata"]["name"] != "node-1":
+        return
     found = change["object"]["status"]["conditions"]
     now = " ".join(f"{c['type']}={c['status']}" for c in found if c["type"] in ("Ready", "MemoryPressure"))
     if not conditions or conditions[-1][1] != now:
