@@ -33,11 +33,13 @@ pub fn patch(
 ) -> Result<Vec<Operation>, Reason> {
     let mut patch = Patch { pod, spark, operations: Vec::with_capacity(8) };
     let mut annotations = vec![(PLAN_ANNOTATION.to_owned(), plan_annotation::write(plan))];
+    // Audit records no plan that Enforce would not apply.
+    let of_backend = patch.backend_annotations(class.swap.via, plan)?;
     if plan.enforcement == Enforcement::Enforce {
         patch.resources(plan);
         patch.environment(plan);
         patch.placement(class, plan);
-        annotations.extend(patch.backend_annotations(class.swap.via, plan)?);
+        annotations.extend(of_backend);
     }
     patch.annotations(annotations);
     Ok(patch.operations)

@@ -103,10 +103,10 @@ impl FoundPlan {
         self.enforcement == Enforcement::Enforce.as_str()
     }
 
-    /// The plan was applied, and one of the pod's values now is neither what it set nor what it found.
+    /// The plan was applied, and one of the pod's values now is neither what it set nor what it found; one that is gone, too.
     pub fn was_changed_since(&self, request: Option<u64>, limit: Option<u64>, heap: Option<u64>) -> bool {
         let differs = |planned: &Option<FoundChange>, now: Option<u64>| {
-            planned.as_ref().is_some_and(|change| now.is_some() && now != change.to && now != change.from)
+            planned.as_ref().is_some_and(|change| now != change.to && now != change.from)
         };
         self.is_enforced()
             && (differs(&self.request, request) || differs(&self.limit, limit) || differs(&self.heap, heap))

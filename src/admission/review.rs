@@ -66,6 +66,10 @@ struct Review<'a, O> {
 pub fn read(body: &[u8]) -> Result<Request<'_, Pod<'_>>, Malformed> {
     // Once for the whole body is cheaper than for every string.
     let body = std::str::from_utf8(body).map_err(|error| Malformed::NotAReview(error.to_string()))?;
+    // serde would take the members of an array in their order.
+    if body.trim_start().starts_with('[') {
+        return Err(Malformed::NotAReview("an array".to_owned()));
+    }
     let review = match serde_json::from_str::<Review<'_, Pod<'_>>>(body) {
         Ok(review) => review,
         Err(_) => without_object(body)?,

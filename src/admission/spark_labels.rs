@@ -50,16 +50,23 @@ pub fn labelled(pod: &Pod<'_>, heap: Option<u64>, notes: &mut Vec<Note>) -> Opti
         ));
         return None;
     };
-    let heap_mib = memory.or_else(|| heap.checked_div(MIB))?;
-    let overhead = overhead.or_else(|| {
-        overhead_mib(heap_mib, factor.unwrap_or(OVERHEAD_FACTOR), minimum.unwrap_or(MINIMUM_OVERHEAD_MIB))
-    })?;
-    let heap = match memory {
-        Some(mib) => mib.checked_mul(MIB)?,
-        None => heap,
+    let labelled = || {
+        let heap_mib = memory.or_else(|| heap.checked_div(MIB))?;
+        let overhead = overhead.or_else(|| {
+            overhead_mib(heap_mib, factor.unwrap_or(OVERHEAD_FACTOR), minimum.unwrap_or(MINIMUM_OVERHEAD_MIB))
+        })?;
+        let heap = match memory {
+            Some(mib) => mib.checked_mul(MIB)?,
+            None => heap,
+        };
+        let rest = overhead.checked_add(pyspark.unwrap_or(0))?.checked_add(off_heap.unwrap_or(0))?;
+        Some(Labelled { heap, total: heap.checked_add(rest.checked_mul(MIB)?)? })
     };
-    let rest = overhead.checked_add(pyspark.unwrap_or(0))?.checked_add(off_heap.unwrap_or(0))?;
-    Some(Labelled { heap, total: heap.checked_add(rest.checked_mul(MIB)?)? })
+    let labelled = labelled();
+    if labelled.is_none() {
+        notes.push(Note::about(Notice::LabelIgnored, "Spark conf labels ask for more than Spark can count"));
+    }
+    labelled
 }
 
 struct Labels<'r, 'a> {

@@ -3,7 +3,7 @@
 
 use super::arithmetic::{floor_to_mib, mib, percent_floor};
 use super::bound::Bound;
-use super::class::{QosMode, Strategy};
+use super::class::{QosMode, Strategy, SwapClass};
 use super::eligible_nodes::{EligibleNodes, nothing_to_land_on};
 use super::executor::{Executor, Labelled};
 use super::guaranteed;
@@ -123,10 +123,15 @@ fn grow_by_labels(
     let demand = Demand::new(executor, terms, labelled.total, Some(labelled.heap));
     let net = safety_net(executor, terms, demand, Bound::Growth);
     let is_backed = eligible.supply.backs(net.request, demand.backing_target())
-        && !eligible.some_unproven_holds(net.request)
+        && (confines(terms.class) || !eligible.some_unproven_holds(net.request))
         && demand.working_set <= net.limit
         && executor.unswappable.is_bounded;
     is_backed.then_some(Sizes { is_backed, ..net })
+}
+
+/// The class keeps executors off nodes without evidence under every strategy.
+fn confines(class: &SwapClass) -> bool {
+    class.swap.via.is_explicit() && class.nodes.only_with_swap
 }
 
 fn is_allowed(executor: &Executor, site: &Site<'_>, sizes: &Sizes) -> bool {
@@ -146,7 +151,7 @@ fn finish(
     if sizes.request == 0 {
         return Err(Reason::NoMemory);
     }
-    let is_confined = sizes.is_backed || (backend.is_explicit() && class.nodes.only_with_swap);
+    let is_confined = sizes.is_backed || confines(class);
     if backend.is_explicit() && !is_confined && eligible.some_unproven_holds(sizes.request) {
         return Err(nothing_to_land_on(terms, site));
     }

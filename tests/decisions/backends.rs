@@ -7,7 +7,7 @@ use spark_swap::sizing::bound::Bound;
 use spark_swap::sizing::class::{Backend, Enforcement, Strategy, SwapBackend, SwapClass};
 use spark_swap::sizing::nodes::Node;
 
-use crate::cluster::{GIB, admit, class, example, node, plan_of, state, with, with_container};
+use crate::cluster::{GIB, admit, class, example, node, plan_of, state, with, with_container, with_label};
 
 const MIB: u64 = 1 << 20;
 const CRIO: &str = "unified-cgroup.crio.io/";
@@ -152,4 +152,26 @@ fn an_audited_plan_writes_no_swap() {
     let (_, patched) = admit(&example(), &state(class, nodes(via)));
     assert_eq!(annotations(&patched), []);
     assert_eq!(plan_of(&patched)["expectedSwap"], 3_149_922_304_u64);
+}
+
+/// Executors of the class are confined to nodes with evidence, whatever else is there.
+#[test]
+fn growth_by_labels_needs_no_evidence_on_nodes_that_the_class_keeps_executors_off() {
+    let via = Backend::CrioAnnotation;
+    let mut class = safety_net(via);
+    class.nodes.only_with_swap = true;
+    let nodes = [nodes(via), vec![node("plain-1", 64 * GIB, 0, &[])]].concat();
+    let pod = with_label(example(), "spark.executor.memory", "10g");
+    let (decision, _) = admit(&pod, &state(class, nodes));
+    assert_eq!((decision.plan.unwrap().bound, decision.notes.len()), (Bound::Growth, 0));
+}
+
+#[test]
+fn audit_records_no_plan_that_enforce_would_not_apply() {
+    let via = Backend::CrioAnnotation;
+    let class = SwapClass { enforcement: Enforcement::Audit, ..density(via) };
+    let key = format!("{CRIO}spark-kubernetes-executor").replace('/', "~1");
+    let pod = with(example(), &format!("/metadata/annotations/{key}"), json!("memory.swap.max=bWF4"));
+    let (decision, patched) = admit(&pod, &state(class, nodes(via)));
+    assert_eq!((decision.reason, patched), (Reason::PinConflict, pod));
 }

@@ -32,6 +32,9 @@ fn keep(pod: Value) -> Value {
 #[case::another_request(|pod| with_container(pod, "/resources/requests/memory", json!("9009Mi")), Reason::ChangedSince)]
 #[case::another_limit(|pod| with_container(pod, "/resources/limits/memory", json!("16Gi")), Reason::ChangedSince)]
 #[case::another_heap(|pod| with_container(pod, "/env/0/value", json!("9g")), Reason::ChangedSince)]
+#[case::no_limit(|pod| with_container(pod, "/resources/limits", json!({})), Reason::ChangedSince)]
+#[case::no_resources(|pod| with_container(pod, "/resources", json!({})), Reason::ChangedSince)]
+#[case::no_heap(|pod| with_container(pod, "/env/0/name", json!("OTHER")), Reason::ChangedSince)]
 fn an_enforced_plan_is_looked_at(#[case] change: fn(Value) -> Value, #[case] reason: Reason) {
     let pod = change(planned(Enforcement::Enforce));
     let (decision, patched) = admit(&pod, &growing(Enforcement::Enforce));

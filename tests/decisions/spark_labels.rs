@@ -188,3 +188,10 @@ fn a_label_cannot_size_an_unknown_heap() {
     let (plan, _) = plan(&pod, &backed());
     assert_eq!((plan.total, plan.heap, plan.non_heap), (9011 * MIB, None, None));
 }
+
+#[test]
+fn labels_that_ask_for_more_than_can_be_counted_are_told_of() {
+    let pod = labelled(example(), &[("spark.executor.memoryOverheadFactor", "1000000000")]);
+    let (plan, notices) = plan(&pod, &backed());
+    assert_eq!((plan.bound, notices), (Bound::SafetyNet, vec![Notice::LabelIgnored]));
+}

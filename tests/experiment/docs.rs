@@ -41,7 +41,10 @@ fn each_claim_of_the_readme_rests_on_arms_that_ran_and_came_out_as_expected() {
         assert!(!named.is_empty(), "no arm: {claim}");
         for arm in named {
             let family = arm.name.split('-').next().unwrap_or_default();
-            assert!(claim.contains(&format!("(docs/experiment.md#{family})")), "{claim}: no link to {family}");
+            assert!(
+                claim.contains(&format!("(docs/experiment.md#{family})")),
+                "{claim}: no link to {family}"
+            );
             assert_eq!(results.not_met(arm), Some(vec![]), "{claim}: {}", arm.name);
         }
     }

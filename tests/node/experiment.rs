@@ -37,7 +37,9 @@ pub(crate) fn run_all(runs: &[Planned<'_>], parts: &Parts, dir: &Path, at_once: 
         for cpu in 0..at_once {
             let (waiting, ended, progress) = (&waiting, &ended, &progress);
             scope.spawn(move || {
-                while let Some(planned) = locked(waiting).pop_front() {
+                loop {
+                    // Not in the condition of a loop: the lock would be held through the whole run.
+                    let Some(planned) = locked(waiting).pop_front() else { break };
                     let begun = Instant::now();
                     let result = boot(planned, parts, dir, (at_once > 1).then_some(cpu));
                     let mut ended = locked(ended);

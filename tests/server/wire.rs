@@ -39,13 +39,14 @@ async fn other_methods_are_405_and_other_paths_404() {
 async fn what_is_not_a_review_is_400_with_a_short_text() {
     let server = Setup::default().start();
     let mut connection = server.connect().await;
-    for body in ["", "{", "null", "[]", "{}", r#"{"request":{}}"#, "\0\u{1}"] {
+    let array = r#"["admission.k8s.io/v1","AdmissionReview",{"uid":"x"}]"#;
+    for body in ["", "{", "null", "[]", array, "{}", r#"{"request":{}}"#, "\0\u{1}"] {
         let response = connection.post(body.as_bytes()).await;
         assert_eq!(response.status, 400, "{body:?}");
         assert!(!response.body.is_empty() && response.body.len() < 600, "{body:?}");
     }
     let counted = server.metric(r#"spark_swap_reviews_total{outcome="malformed",reason="",class=""}"#).await;
-    assert_eq!(counted.as_deref(), Some("7"));
+    assert_eq!(counted.as_deref(), Some("8"));
 }
 
 #[tokio::test]

@@ -69,13 +69,14 @@ pub fn safety_net(site: &Site<'_>, sizes: &Sizes, bounds: BTreeSet<Bound>, grown
     Tried { draft: reasons.is_empty().then_some(draft), reasons, ..Tried::default() }
 }
 
-/// The labels' growth is backed by swap: every eligible node counts, whatever onlyWithSwap says (minimumSwapPercent acts
-/// on explicit backends alone here), and nothing of unknown size may be unswappable.
+/// The labels' growth is backed by swap: every eligible node counts (onlyWithSwap and minimumSwapPercent act on explicit
+/// backends alone here), and nothing of unknown size may be unswappable.
 pub fn labels_may_grow(site: &Site<'_>, sizes: &Sizes) -> bool {
     let request = one_step_below(&site.case.ask);
-    let Split { proven, others } = site.split(request, is_explicit(&site.case.class));
+    let class = &site.case.class;
+    let Split { proven, others } = site.split(request, is_explicit(class));
     !proven.is_empty()
-        && others.is_empty()
+        && (others.is_empty() || is_explicit(class) && class.nodes.only_with_swap)
         && request + site.promise(request, &proven) >= sizes.sizing_peak + PAGE
         && sizes.working_set <= kept_limit(&site.case.ask, &site.case.class, request)
         && spark::unswappable(&site.case.ask).1
