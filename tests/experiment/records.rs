@@ -112,11 +112,11 @@ fn comments_of_the_page_are_refused_with_their_line() {
     let problem = |page: &str| format!("{:#}", recorded().files(&arms(), page).unwrap_err());
     assert_eq!(
         problem("\n<!-- table deaths * -->\n"),
-        "docs/experiment.md:2: no table \"deaths\"; there are: parameters, failures, times, memory, expectations, runs"
+        "docs/experiment.md:2: no table \"deaths\"; there are: parameters, failures, streams, times, memory, expectations, runs"
     );
     assert_eq!(problem("<!-- table times x-* -->\n"), "docs/experiment.md:1: no arm in arms.yaml fits x-*");
     assert_eq!(
-        problem("<!-- table times * -->\ntext\n"),
+        problem("<!-- table times * -->\ntext\n<!-- table runs * -->\n<!-- end of table -->\n"),
         "docs/experiment.md:1: no line <!-- end of table --> after it"
     );
 }
@@ -133,7 +133,8 @@ fn copy(name: &str, dir: &Path) -> PathBuf {
 }
 
 fn run_of(record: &Path) -> Run {
-    Run::of(&record::Record::read(record).unwrap_or_else(|problem| panic!("{problem:#}")))
+    let record = record::Record::read(record).unwrap_or_else(|problem| panic!("{problem:#}"));
+    Run::of(&record, &arms().defaults)
 }
 
 #[test]
@@ -173,6 +174,21 @@ fn a_record_that_is_not_complete_is_named_and_left_out() {
     let (recorded, unread) = Recorded::of_records(&[record], &arms()).unwrap();
     assert_eq!(recorded.results.iter().count(), 0);
     assert!(unread[0].contains("dense-naive-1") && unread[0].contains("summary.json"), "{}", unread[0]);
+}
+
+#[test]
+fn a_run_of_an_arm_that_has_changed_since_is_left_out_of_records_and_refused_in_the_csv() {
+    let now = Arms::parse(&ARMS.replace("SWAP_BEHAVIOR: NoSwap", "JOB: group"), |_| true)
+        .unwrap_or_else(|problem| panic!("{problem:#}"));
+    let (recorded_now, unread) = Recorded::of_records(&records(), &now).unwrap();
+    let names: Vec<_> = recorded_now.results.iter().map(Run::name).collect();
+    assert_eq!(names, ["overshoot-net-1"]);
+    let difference = "it ran with \"SWAP_BEHAVIOR=NoSwap\", the arm now has \"JOB=group\"";
+    assert!(unread[0].ends_with(difference), "{}", unread[0]);
+    let root = tempfile::tempdir().unwrap();
+    report::write(root.path(), &files(&recorded())).unwrap();
+    let problem = format!("{:#}", Recorded::of_csv(root.path(), &now).unwrap_err());
+    assert!(problem.contains("dense-naive-1: run it again") && problem.ends_with(difference), "{problem}");
 }
 
 #[test]

@@ -230,6 +230,14 @@ fn is_kebab_case(name: &str) -> bool {
     name.contains('-') && name.split('-').all(is_word)
 }
 
+/// Those that are not as by default, as `NAME=value` words. What there is no default for any more, or not yet, does not count.
+pub(crate) fn own(parameters: &Parameters, defaults: &Parameters) -> String {
+    let differs =
+        |(name, value): &(&String, &String)| defaults.get(*name).is_some_and(|default| default != *value);
+    let words = parameters.iter().filter(differs).map(|(name, value)| format!("{name}={value}"));
+    words.collect::<Vec<_>>().join(" ")
+}
+
 /// Parameters as a shell reads them, one `KEY='value'` a line.
 pub(crate) fn as_shell(parameters: &Parameters) -> String {
     let line = |(name, value): (&String, &String)| format!("{name}='{}'\n", value.replace('\'', r"'\''"));

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::arm::{Arm, Arms};
+use crate::arm::{Arm, Arms, own};
 use crate::measure::Measure;
 use crate::results::Results;
 
@@ -11,6 +11,7 @@ use crate::results::Results;
 pub(crate) enum Kind {
     Parameters,
     Failures,
+    Streams,
     Times,
     Memory,
     Expectations,
@@ -18,14 +19,22 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Parameters, Self::Failures, Self::Times, Self::Memory, Self::Expectations, Self::Runs];
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Parameters,
+        Self::Failures,
+        Self::Streams,
+        Self::Times,
+        Self::Memory,
+        Self::Expectations,
+        Self::Runs,
+    ];
 
     /// As the page names it.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Parameters => "parameters",
             Self::Failures => "failures",
+            Self::Streams => "streams",
             Self::Times => "times",
             Self::Memory => "memory",
             Self::Expectations => "expectations",
@@ -57,6 +66,15 @@ pub(crate) fn table(kind: Kind, arms: &Arms, shown: &[&Arm], results: &Results) 
             measures(&["runs", "job"], &columns, shown, results, |arm| {
                 vec![results.of(&arm.name).len().to_string(), outcomes(arm, results)]
             })
+        }
+        Kind::Streams => {
+            let columns = [
+                ("rows", Measure::Rows),
+                ("slowest batch, s", Measure::SlowestBatchSeconds),
+                ("swapped in, MiB", Measure::SwapInMib),
+                ("swapped out, MiB", Measure::SwapOutMib),
+            ];
+            measures(&[], &columns, shown, results, |_| Vec::new())
         }
         Kind::Times => {
             let columns = [
@@ -140,9 +158,7 @@ fn lines(header: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
 
 /// What differs from the defaults.
 fn parameters(arms: &Arms, arm: &Arm) -> String {
-    let differs = |(name, value): &(&String, &String)| arms.defaults.get(*name) != Some(*value);
-    let own = arm.parameters.iter().filter(differs).map(|(name, value)| format!("{name}={value}"));
-    let own = own.collect::<Vec<_>>().join(" ");
+    let own = own(&arm.parameters, &arms.defaults);
     if own.is_empty() { "the defaults".to_owned() } else { format!("`{own}`") }
 }
 

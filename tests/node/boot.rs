@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, bail, ensure};
 
-use crate::arm::{Arm, Parameters, as_shell, from_shell};
+use crate::arm::{Arm, Parameters, as_shell, from_shell, own};
 use crate::parts::Parts;
 
 /// What a node needs besides its job on a busy machine, seconds.
@@ -45,13 +45,11 @@ impl Planned<'_> {
         Some(of_job + START_AND_END_S)
     }
 
-    /// Whether `dir` has its whole record, made with the parameters that the arm has now. Parameters that came later do
-    /// not count: their default is what there was.
-    pub(crate) fn is_recorded(&self, dir: &Path) -> bool {
+    /// Whether `dir` has its whole record, made with the parameters that the arm has now.
+    pub(crate) fn is_recorded(&self, dir: &Path, defaults: &Parameters) -> bool {
         let record = self.record(dir);
         let then = fs::read_to_string(record.join("arm.env")).ok().and_then(|text| from_shell(&text).ok());
-        let now = self.environment();
-        let is_as_now = |then: Parameters| then.iter().all(|(name, value)| now.get(name) == Some(value));
+        let is_as_now = |then: Parameters| own(&then, defaults) == own(&self.arm.parameters, defaults);
         let is_complete = ["summary.json", "done"].into_iter().all(|file| record.join(file).is_file());
         is_complete && then.is_some_and(is_as_now)
     }

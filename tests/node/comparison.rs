@@ -11,12 +11,14 @@ const SECONDS_BEYOND: u64 = 20;
 const SAME: [Measure; 4] = [Measure::Executors, Measure::RequestMib, Measure::LimitMib, Measure::Exact];
 
 /// What has to happen again, or not to happen again; how often depends on chance.
-const HAPPENS: [Measure; 7] = [
+const HAPPENS: [Measure; 9] = [
     Measure::OomKilled,
     Measure::JvmOom,
     Measure::CgroupOom,
     Measure::NodeOom,
     Measure::Evicted,
+    Measure::HeartbeatLost,
+    Measure::Lost,
     Measure::MemoryPressure,
     Measure::NotReady,
 ];
@@ -59,8 +61,11 @@ fn differs(
     goes_with: fn(u64, u64, u64) -> bool,
 ) -> Option<String> {
     let known = known.spread(&arm.name, measure);
-    let (median, (least, largest)) = (new.spread(&arm.name, measure).median()?, known.range()?);
+    let (least, largest) = known.range()?;
     let (name, _) = measure.described();
+    let Some(median) = new.spread(&arm.name, measure).median() else {
+        return Some(format!("{name}: is not known, was {known}"));
+    };
     (!goes_with(median, least, largest))
         .then(|| format!("{name}: the median is {}, known is {known}", measure.shown(median)))
 }

@@ -11,6 +11,9 @@ pub(crate) struct DriverLog {
     pub(crate) phases: Vec<Phase>,
     /// Its last phase; none: it was not done in time.
     pub(crate) end: Option<End>,
+    /// What a stream took, and the batch that it took longest for.
+    pub(crate) rows: Option<u64>,
+    pub(crate) slowest_batch: Option<Tenths>,
     /// The ids of executors that the driver lost.
     pub(crate) lost: BTreeSet<u64>,
     /// Those of them whose heartbeat it missed.
@@ -82,15 +85,17 @@ impl DriverLog {
         let (Some(name), Some(duration)) = (words.next(), words.next().and_then(seconds)) else {
             return;
         };
+        let more: Vec<&str> = words.collect();
+        let word = |name: &str| more.iter().find_map(|word| word.strip_prefix(name)?.strip_prefix('='));
+        if name == "streaming" {
+            self.rows = word("rows").and_then(|rows| rows.parse().ok());
+            self.slowest_batch = word("slowest").and_then(seconds);
+        }
         if !matches!(name, "DONE" | "FAILED") {
             self.phases.push(Phase { name: name.to_owned(), duration });
             return;
         }
-        let more: Vec<&str> = words.collect();
-        let value = |name: &str| {
-            let value = more.iter().find_map(|word| word.strip_prefix(name)?.strip_prefix('='));
-            value.and_then(|value| value.parse().ok())
-        };
+        let value = |name: &str| word(name).and_then(|value| value.parse().ok());
         self.end = Some(End {
             is_done: name == "DONE",
             seconds: duration,

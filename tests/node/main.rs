@@ -41,7 +41,7 @@ mod watch_log;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use clap::Parser;
 
 use arguments::{Command, CompareArgs, ExperimentArgs, Node, ReportArgs, RunArgs};
@@ -102,7 +102,7 @@ fn test(arms: &Arms) -> anyhow::Result<Answer> {
     let nri = experiment::in_order(&nri.each_ref(), 1);
     let all = runs.iter().copied().chain([matrix]).chain(nri.iter().copied()).collect::<Vec<_>>();
     let failed = run_all(&all, &dir, 1, TESTED_PROFILE)?;
-    let recorded = told(&records(&runs, &dir), arms)?;
+    let Told { recorded, .. } = told(&records(&runs, &dir), arms)?;
     let is_met = |arm: &&Arm| recorded.results.not_met(arm).is_some_and(|not_met| not_met.is_empty());
     let is_exact = exactness::told(&matrix.record(&dir))?;
     let is_as_stated = nri_told(&nri, &dir)?;
@@ -113,8 +113,8 @@ fn run_named(arms: &Arms, args: &RunArgs) -> anyhow::Result<Answer> {
     let dir = repository("target/node");
     let runs = experiment::in_order(&arms.named(&args.arms)?, args.repeats);
     let failed = run_all(&runs, &dir, args.nodes.at_once, PROFILE)?;
-    told(&records(&runs, &dir), arms)?;
-    Ok(Answer::of(failed.is_empty()))
+    let told = told(&records(&runs, &dir), arms)?;
+    Ok(Answer::of(failed.is_empty() && told.left_out == 0))
 }
 
 fn experiment(arms: &Arms, args: &ExperimentArgs) -> anyhow::Result<Answer> {
@@ -122,16 +122,16 @@ fn experiment(arms: &Arms, args: &ExperimentArgs) -> anyhow::Result<Answer> {
     let every = [glob::Pattern::new("*")?];
     let only = arms.matching(if args.only.is_empty() { &every } else { &args.only })?;
     let seed = args.seed.unwrap_or_else(|| fastrand::u64(..10_000));
-    let runs = experiment::shuffled(&only, args.repeats, seed);
+    let mut runs = experiment::shuffled(&only, args.repeats, seed);
     eprintln!("{} runs of {} arms, seed {seed}", runs.len(), only.len());
-    let mut missing = runs.clone();
     if args.unknown {
         let known = Recorded::of_csv(&repository(""), arms)?.results;
-        missing.retain(|planned| !known.has(&planned.arm.name, planned.repeat));
-        eprintln!("{} of them are not known yet", missing.len());
+        runs.retain(|planned| !known.has(&planned.arm.name, planned.repeat));
+        eprintln!("{} of them are not known yet", runs.len());
     }
+    let mut missing = runs.clone();
     if args.resume {
-        missing.retain(|planned| !planned.is_recorded(&dir));
+        missing.retain(|planned| !planned.is_recorded(&dir, &arms.defaults));
         eprintln!("{} of them are not recorded yet", missing.len());
     } else if let Some(planned) = runs.iter().find(|planned| planned.record(&dir).exists()) {
         bail!(
@@ -141,32 +141,37 @@ fn experiment(arms: &Arms, args: &ExperimentArgs) -> anyhow::Result<Answer> {
         );
     }
     let failed = run_all(&missing, &dir, args.nodes.at_once, PROFILE)?;
-    told(&records(&runs, &dir), arms)?;
-    Ok(Answer::of(failed.is_empty()))
+    let told = told(&records(&runs, &dir), arms)?;
+    Ok(Answer::of(failed.is_empty() && told.left_out == 0))
 }
 
 fn compare(arms: &Arms, args: &CompareArgs) -> anyhow::Result<Answer> {
-    let new = told(&record::find(&args.records)?, arms)?.results;
+    let Told { recorded, left_out } = told(&record::find(&args.records)?, arms)?;
     let known = Recorded::of_csv(&repository(""), arms)?.results;
-    let Comparison { arms, differences } = comparison::compare(&new, &known, arms);
+    let Comparison { arms, differences } = comparison::compare(&recorded.results, &known, arms);
     for difference in &differences {
         println!("not as known: {difference}");
     }
     println!("{arms} arms compared with docs/experiment/runs.csv, {} differences", differences.len());
-    Ok(Answer::of(differences.is_empty()))
+    Ok(Answer::of(differences.is_empty() && left_out == 0 && arms > 0))
 }
 
 fn report(arms: &Arms, args: &ReportArgs) -> anyhow::Result<Answer> {
     let root = repository("");
     let known = || Recorded::of_csv(&root, arms);
-    let recorded = match (args.records.as_slice(), args.add) {
-        ([], _) => known()?,
-        (records, false) => told(&record::find(records)?, arms)?,
-        (records, true) => told(&record::find(records)?, arms)?.beside(known()?, arms)?,
+    let recorded = if args.records.is_empty() {
+        known()?
+    } else {
+        let Told { recorded, left_out } = told(&record::find(&args.records)?, arms)?;
+        if args.dry_run {
+            return Ok(Answer::of(left_out == 0));
+        }
+        ensure!(
+            left_out == 0,
+            "{left_out} records are left out, see above: remove them, or name those to report"
+        );
+        if args.add { recorded.beside(known()?, arms)? } else { recorded }
     };
-    if args.dry_run {
-        return Ok(Answer::Yes);
-    }
     let page = std::fs::read_to_string(root.join(report::PAGE)).context(report::PAGE)?;
     let files = recorded.files(arms, &page)?;
     report::write(&root, &files)?;
@@ -197,12 +202,18 @@ fn nri_told(runs: &[Planned<'_>], dir: &Path) -> anyhow::Result<bool> {
     Ok(told.iter().all(|is_as_stated| *is_as_stated))
 }
 
+struct Told {
+    recorded: Recorded,
+    /// So many records could not be used.
+    left_out: usize,
+}
+
 /// Tells what the records came to.
-fn told(records: &[PathBuf], arms: &Arms) -> anyhow::Result<Recorded> {
+fn told(records: &[PathBuf], arms: &Arms) -> anyhow::Result<Told> {
     let (recorded, unread) = Recorded::of_records(records, arms)?;
-    for problem in unread {
+    for problem in &unread {
         eprintln!("left out: {problem}");
     }
     println!("{}", account::account(&recorded.results, arms));
-    Ok(recorded)
+    Ok(Told { recorded, left_out: unread.len() })
 }

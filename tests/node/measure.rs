@@ -10,6 +10,8 @@ pub(crate) enum Measure {
     TaskSeconds,
     GcSeconds,
     JobsPerHourPerGib,
+    Rows,
+    SlowestBatchSeconds,
     Executors,
     RequestMib,
     LimitMib,
@@ -34,12 +36,14 @@ pub(crate) enum Measure {
 
 impl Measure {
     /// All of them.
-    pub(crate) const ALL: [Self; 25] = [
+    pub(crate) const ALL: [Self; 27] = [
         Self::Seconds,
         Self::JobSeconds,
         Self::TaskSeconds,
         Self::GcSeconds,
         Self::JobsPerHourPerGib,
+        Self::Rows,
+        Self::SlowestBatchSeconds,
         Self::Executors,
         Self::RequestMib,
         Self::LimitMib,
@@ -67,11 +71,15 @@ impl Measure {
         match self {
             Self::Seconds => ("seconds", "the whole job, with the start of its executors"),
             Self::JobSeconds => ("jobSeconds", "the job without that start"),
-            Self::TaskSeconds => ("taskSeconds", "the time of all tasks"),
+            Self::TaskSeconds => {
+                ("taskSeconds", "the time of all tasks that ended while their executor was there")
+            }
             Self::GcSeconds => ("gcSeconds", "the time that executors collected garbage"),
             Self::JobsPerHourPerGib => {
                 ("jobsPerHourPerGiB", "jobs that one GiB of node memory gets done in an hour")
             }
+            Self::Rows => ("rows", "what a stream took until its time was over"),
+            Self::SlowestBatchSeconds => ("slowestBatchSeconds", "the longest that it took for a batch"),
             Self::Executors => ("executors", "executors that ran at once, at most"),
             Self::RequestMib => ("requestMiB", "the memory request of the largest executor"),
             Self::LimitMib => ("limitMiB", "its memory limit"),
@@ -82,7 +90,9 @@ impl Measure {
             Self::NodeOom => {
                 ("nodeOom", "kills by the kernel because the node, or what it has for pods, was full")
             }
-            Self::Evicted => ("evicted", "pods that the kubelet evicted"),
+            Self::Evicted => {
+                ("evicted", "pods that the kubelet evicted, or that had to go because it was away")
+            }
             Self::HeartbeatLost => ("heartbeatLost", "executors whose heartbeat the driver missed"),
             Self::Lost => ("lost", "executors that the driver lost"),
             Self::NotReady => ("notReady", "times that the node went NotReady"),
@@ -108,7 +118,12 @@ impl Measure {
     pub(crate) const fn is_in_tenths(self) -> bool {
         matches!(
             self,
-            Self::Seconds | Self::JobSeconds | Self::TaskSeconds | Self::GcSeconds | Self::JobsPerHourPerGib
+            Self::Seconds
+                | Self::JobSeconds
+                | Self::TaskSeconds
+                | Self::GcSeconds
+                | Self::JobsPerHourPerGib
+                | Self::SlowestBatchSeconds
         )
     }
 

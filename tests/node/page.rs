@@ -24,7 +24,8 @@ pub(crate) fn renew(page: &str, arms: &Arms, results: &Results) -> anyhow::Resul
         let Some(words) = line.strip_prefix(BEGIN) else { continue };
         let place = || format!("docs/experiment.md:{}", number + 1);
         renewed.push_str(&of_comment(words, arms, results).with_context(place)?);
-        if !lines.any(|(_, line)| line == END) {
+        let next = lines.find(|(_, line)| *line == END || line.starts_with(BEGIN));
+        if next.is_none_or(|(_, line)| line != END) {
             bail!("{}: no line {END} after it", place());
         }
         renewed.push_str(END);

@@ -21,13 +21,15 @@ struct Webhook {
 }
 
 impl Parts {
-    /// Makes what is missing. `profile`: the one of Cargo that the webhook is built with; none: no node has it.
-    /// `NODE_IMAGE` and `NODE_BINARY` name one that is there.
+    /// Makes what is missing, so that no node is disturbed by that. `profile`: the one of Cargo that the webhook is built
+    /// with; none: no node has it. `NODE_IMAGE` and `NODE_BINARY` name one that is there.
     ///
     /// # Errors
     /// It could not be made; why is on standard error.
     pub(crate) fn make(profile: Option<&str>) -> anyhow::Result<Self> {
         last_line("tests/node/setup", &[])?;
+        last_line("tests/cluster/build-controlplane", &[])?;
+        last_line("tests/cluster/build-go", &["nri-plugin"])?;
         let webhook = |profile: &str| {
             if let (Some(image), Some(binary)) =
                 (std::env::var_os("NODE_IMAGE"), std::env::var_os("NODE_BINARY"))

@@ -5,9 +5,9 @@ use std::fs::{self, DirEntry};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 
-use crate::arm::{Arms, Pair};
+use crate::arm::{Arms, Pair, own};
 use crate::memory::Memory;
 use crate::page;
 use crate::plot::{Drawn, draw};
@@ -32,7 +32,7 @@ pub(crate) struct Recorded {
 }
 
 impl Recorded {
-    /// Reads records. Those that are not complete are named and left out.
+    /// Reads records. Those that are not complete, or not of the arms as they are now, are named and left out.
     ///
     /// # Errors
     /// They do not go together.
@@ -41,9 +41,14 @@ impl Recorded {
         for dir in dirs {
             match Record::read(dir) {
                 Ok(record) => {
-                    let run = Run::of(&record);
-                    memory.insert(run.name(), record.memory);
-                    runs.push(run);
+                    let run = Run::of(&record, &arms.defaults);
+                    match as_now(&run, arms) {
+                        Ok(()) => {
+                            memory.insert(run.name(), record.memory);
+                            runs.push(run);
+                        }
+                        Err(problem) => unread.push(format!("{}: {problem}", dir.display())),
+                    }
                 }
                 Err(problem) => unread.push(format!("{problem:#}")),
             }
@@ -77,6 +82,11 @@ impl Recorded {
                 recorded.memory.insert(run.to_owned(), memory);
             } else if file == RUNS {
                 recorded.results = Results::from_csv(&text()?, arms).context(RUNS)?;
+                for run in recorded.results.iter() {
+                    as_now(run, arms).with_context(|| {
+                        format!("{RUNS}: {}: run it again, or remove its row", run.name())
+                    })?;
+                }
             }
         }
         Ok(recorded)
@@ -126,6 +136,14 @@ impl Recorded {
         };
         draw(&[without, with]).map(Some)
     }
+}
+
+/// Whether the arm still is what this run was of.
+fn as_now(run: &Run, arms: &Arms) -> anyhow::Result<()> {
+    let Some(arm) = arms.get(&run.arm) else { return Ok(()) };
+    let now = own(&arm.parameters, &arms.defaults);
+    ensure!(run.parameters == now, "it ran with {:?}, the arm now has {now:?}", run.parameters);
+    Ok(())
 }
 
 fn subtitle(run: &Run) -> String {

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use spark_swap::sizing::kubelet::granted_swap;
 use spark_swap::sizing::quantity::Quantity;
 
+use crate::arm::{Parameters, own};
 use crate::measure::Measure;
 use crate::record::Record;
 use crate::summary::{Container, Pod, Resources, executor_id};
@@ -18,6 +19,8 @@ use crate::watch_log::What;
 pub(crate) struct Run {
     pub(crate) arm: String,
     pub(crate) repeat: u32,
+    /// Those that were not as by default.
+    pub(crate) parameters: String,
     /// done, failed or unfinished.
     pub(crate) outcome: String,
     /// Of the whole job; none: unfinished.
@@ -27,6 +30,9 @@ pub(crate) struct Run {
     pub(crate) gc_seconds: Option<Tenths>,
     /// Each with its seconds.
     pub(crate) phases: String,
+    /// Of a stream, which always ends after its time: what it took until then, and the longest that it took for a batch.
+    pub(crate) rows: Option<u64>,
+    pub(crate) slowest_batch_seconds: Option<Tenths>,
     pub(crate) executors: u64,
     /// The plans of executors: `STRATEGY/BOUND`, or none.
     pub(crate) plan: String,
@@ -73,7 +79,7 @@ impl Run {
         format!("{}-{}", self.arm, self.repeat)
     }
 
-    pub(crate) fn of(record: &Record) -> Self {
+    pub(crate) fn of(record: &Record, defaults: &Parameters) -> Self {
         let Record { driver, watch, summary, kernel, .. } = record;
         let end = driver.end.as_ref();
         let outcome = match end {
@@ -95,12 +101,15 @@ impl Run {
         Self {
             arm: record.arm.clone(),
             repeat: record.repeat,
+            parameters: own(&record.parameters, defaults),
             outcome: outcome.to_owned(),
             seconds: end.map(|end| end.seconds),
             start_seconds: driver.start(),
             task_seconds: end.and_then(|end| end.task_seconds),
             gc_seconds: end.and_then(|end| end.gc_seconds),
             phases: phases.collect::<Vec<_>>().join(" "),
+            rows: driver.rows,
+            slowest_batch_seconds: driver.slowest_batch,
             executors: watch.executors_at_once,
             plan: plans(record),
             request_mib: size(request),
@@ -136,6 +145,8 @@ impl Run {
             Measure::TaskSeconds => tenths(self.task_seconds),
             Measure::GcSeconds => tenths(self.gc_seconds),
             Measure::JobsPerHourPerGib => self.jobs_per_hour_per_gib(),
+            Measure::Rows => self.rows,
+            Measure::SlowestBatchSeconds => tenths(self.slowest_batch_seconds),
             Measure::Executors => Some(self.executors),
             Measure::RequestMib => self.request_mib,
             Measure::LimitMib => self.limit_mib,

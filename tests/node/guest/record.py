@@ -30,7 +30,7 @@ QUIET = ("Scheduled", "Pulled", "Created", "Started")
 
 start = time.monotonic()
 stop = threading.Event()
-lock = threading.Lock()
+lock = threading.RLock()  # of all that the watches know
 log = open(f"{RECORD}/watch.log", "w", buffering=1)
 pods, containers, conditions, events = {}, {}, [], {}
 
@@ -53,8 +53,12 @@ def main():
             lowest = min(lowest, row[1])
             rows.writerow(row)
         rows.writerow(sample())
-    with open(f"{RECORD}/summary.json", "w") as file:
-        json.dump(summary(lowest), file, indent=1)
+    with lock:
+        text = json.dumps(summary(lowest), indent=1)
+    # Whole or not at all: a record with it is complete.
+    with open(f"{RECORD}/summary.json.new", "w") as file:
+        file.write(text)
+    os.rename(f"{RECORD}/summary.json.new", f"{RECORD}/summary.json")
 
 
 def watch(context, path, seen):
@@ -63,7 +67,12 @@ def watch(context, path, seen):
             connection = http.client.HTTPSConnection("10.96.0.1", context=context)
             connection.request("GET", f"{path}?watch=1", headers={"Authorization": f"Bearer {TOKEN}"})
             for line in connection.getresponse():
-                seen(json.loads(line))
+                change = json.loads(line)
+                if change["type"] == "ERROR":  # as when the watch is too old: begin anew
+                    say("watch", path, change["object"].get("message"))
+                    break
+                with lock:
+                    seen(change)
         except (OSError, http.client.HTTPException, ValueError) as error:
             say("watch", path, repr(error))
             time.sleep(1)
@@ -114,7 +123,9 @@ def event_changed(change):
 
 def sample():
     """One row of node.csv; on the way, all containers as they are now."""
-    by_uid = {pod["uid"]: name for name, pod in list(pods.items())}
+    with lock:
+        by_uid = {pod["uid"]: name for name, pod in pods.items()}
+        executors_known = {name for name, pod in pods.items() if pod["sparkRole"] == "executor"}
     executors = executors_swap = 0
     for path in (path for pattern in GROUPS for path in glob.glob(pattern)):
         group = os.path.dirname(path)
@@ -129,7 +140,7 @@ def sample():
         values["oom_score_adj"] = number(read(f"/proc/{first}/oom_score_adj")) if first else None
         name = by_uid.get(re.search(r"pod([0-9a-f-]{36})", group).group(1), "?")
         containers[f"{name}/{os.path.basename(group)[:12]}"] = values
-        if pods.get(name, {}).get("sparkRole") == "executor":
+        if name in executors_known:
             executors += number(values["current"]) or 0
             executors_swap += number(values["swap.current"]) or 0
     memory = meminfo()

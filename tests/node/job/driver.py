@@ -2,7 +2,7 @@
 
     JOB <seconds since the start> <phase> <duration>s <more…>
 
-The last line says DONE or FAILED, with the task and garbage collection time of all executors, the lost ones included. WORKLOAD is a file
+The last line says DONE or FAILED, with the task and garbage collection time of all executors. WORKLOAD is a file
 beside this one; the size of everything comes from the environment."""
 import importlib
 import os
@@ -60,7 +60,7 @@ def executors(spark):
 
 
 def effort(spark):
-    """What all executors spent, those that are gone included."""
+    """What all executors spent, those that are gone included; of these not the tasks that they were lost with."""
     spent = executors(spark)
     tasks, gc = sum(e.totalDuration() for e in spent), sum(e.totalGCTime() for e in spent)
     return f"taskSeconds={tasks / 1000:.1f} gcSeconds={gc / 1000:.1f} failedTasks={sum(e.failedTasks() for e in spent)}"
