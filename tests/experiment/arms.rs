@@ -105,7 +105,7 @@ fn expectations_are_said_as_they_were_written() {
 #[test]
 fn parameters_survive_the_shell() {
     let mut parameters = arms().get("overshoot-net").unwrap().parameters.clone();
-    parameters.insert("JAVA_OPTS".to_owned(), "-Dx='y z' -Da=\"$b\"".to_owned());
+    parameters.insert("CLASS".to_owned(), "-Dx='y z' -Da=\"$b\"".to_owned());
     assert_eq!(from_shell(&as_shell(&parameters)).unwrap(), parameters);
 }
 

@@ -38,6 +38,3 @@ def run(spark, say):
         start = time.time()
         answer = table.where(F.col("id") % 7 == i % 7).agg(F.count("*"), F.expr("bit_xor(c0)"), F.max("c1")).collect()[0]
         say(f"query{i}", start, tuple(answer), cached(spark))
-    if env("COLD"):
-        start = time.time()
-        say("cold", start, table.selectExpr(*(f"bit_xor(c{i})" for i in range(30))).collect()[0][29], cached(spark))

@@ -39,14 +39,13 @@ def session():
         "spark.ui.showConsoleProgress": "false",
         "spark.driver.extraJavaOptions": f"-XX:SharedArchiveFile={env('CLASS_ARCHIVES')}/driver.jsa -XX:TieredStopAtLevel=1",
         # G1 is what a JVM with two or more CPUs picks by itself; the archive of loaded classes only shortens the start
-        "spark.executor.extraJavaOptions": f"-XX:+UseG1GC -XX:SharedArchiveFile={env('CLASS_ARCHIVES')}/executor.jsa {env('JAVA_OPTS', '')}",
+        "spark.executor.extraJavaOptions": f"-XX:+UseG1GC -XX:SharedArchiveFile={env('CLASS_ARCHIVES')}/executor.jsa",
         "spark.scheduler.minRegisteredResourcesRatio": "1.0",
         "spark.scheduler.maxRegisteredResourcesWaitingTime": "120s",
         "spark.sql.inMemoryColumnarStorage.compressed": "false",      # the values are random: trying to compress them only costs CPU
     }
     if env("OVERHEAD"):
         conf["spark.executor.memoryOverhead"] = env("OVERHEAD")
-    conf.update(pair.split("=", 1) for pair in env("SPARK_CONF", "").split(";") if pair)
     builder = SparkSession.builder.master("k8s://https://10.96.0.1:443").appName(sys.argv[1])
     for key, value in conf.items():
         builder = builder.config(key, value)
