@@ -52,7 +52,7 @@ pub(crate) struct ExperimentArgs {
     /// Makes the order; the same seed and arms make the same order [default: another one each time]
     #[arg(long, value_name = "NUMBER")]
     pub(crate) seed: Option<u64>,
-    /// Keep records that are complete and were made with the parameters of now
+    /// Keep records that are complete and were made of the parts and with the parameters of now
     #[arg(long)]
     pub(crate) resume: bool,
     /// Only runs that docs/experiment/runs.csv does not have, to be added to it with `report --add`

@@ -9,6 +9,9 @@ use anyhow::{Context, bail, ensure};
 use crate::arm::{Arm, Parameters, as_shell, from_shell, own};
 use crate::parts::Parts;
 
+/// The line of `arm.env` that says what the node was made of.
+const MADE_OF: &str = "MADE_OF";
+
 /// What a node needs besides its job on a busy machine, seconds.
 const START_AND_END_S: u64 = 320;
 
@@ -31,11 +34,12 @@ impl Planned<'_> {
         dir.join(self.name())
     }
 
-    /// What the node gets.
-    fn environment(&self) -> Parameters {
+    /// What the node gets, and what it was made of.
+    fn environment(&self, parts: &Parts) -> Parameters {
         let mut environment = self.arm.parameters.clone();
         environment.insert("ARM".to_owned(), self.arm.name.clone());
         environment.insert("REPEAT".to_owned(), self.repeat.to_string());
+        environment.insert(MADE_OF.to_owned(), parts.made_of.clone());
         environment
     }
 
@@ -45,11 +49,14 @@ impl Planned<'_> {
         Some(of_job + START_AND_END_S)
     }
 
-    /// Whether `dir` has its whole record, made with the parameters that the arm has now.
-    pub(crate) fn is_recorded(&self, dir: &Path, defaults: &Parameters) -> bool {
+    /// Whether `dir` has its whole record, made of the same parts with the parameters that the arm has now.
+    pub(crate) fn is_recorded(&self, dir: &Path, defaults: &Parameters, parts: &Parts) -> bool {
         let record = self.record(dir);
         let then = fs::read_to_string(record.join("arm.env")).ok().and_then(|text| from_shell(&text).ok());
-        let is_as_now = |then: Parameters| own(&then, defaults) == own(&self.arm.parameters, defaults);
+        let is_as_now = |then: Parameters| {
+            own(&then, defaults) == own(&self.arm.parameters, defaults)
+                && then.get(MADE_OF) == Some(&parts.made_of)
+        };
         let is_complete = ["summary.json", "done"].into_iter().all(|file| record.join(file).is_file());
         is_complete && then.is_some_and(is_as_now)
     }
@@ -71,7 +78,7 @@ pub(crate) fn boot(
         fs::remove_dir_all(&record).with_context(|| format!("cannot remove {}", record.display()))?;
     }
     fs::create_dir_all(&record).with_context(|| format!("cannot make {}", record.display()))?;
-    fs::write(record.join("arm.env"), as_shell(&planned.environment()))?;
+    fs::write(record.join("arm.env"), as_shell(&planned.environment(parts)))?;
     let said = File::create(record.join("boot.log"))?;
     let mut command = Command::new(repository("tests/node/boot"));
     command.arg(&record).stdin(Stdio::null()).stdout(said.try_clone()?).stderr(said);

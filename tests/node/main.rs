@@ -101,7 +101,7 @@ fn test(arms: &Arms) -> anyhow::Result<Answer> {
     let nri = nri::arms(&arms.defaults);
     let nri = experiment::in_order(&nri.each_ref(), 1);
     let all = runs.iter().copied().chain([matrix]).chain(nri.iter().copied()).collect::<Vec<_>>();
-    let failed = run_all(&all, &dir, 1, TESTED_PROFILE)?;
+    let failed = experiment::run_all(&all, &parts(&all, TESTED_PROFILE)?, &dir, 1);
     let Told { recorded, .. } = told(&records(&runs, &dir), arms)?;
     let is_met = |arm: &&Arm| recorded.results.not_met(arm).is_some_and(|not_met| not_met.is_empty());
     let is_exact = exactness::told(&matrix.record(&dir))?;
@@ -112,7 +112,7 @@ fn test(arms: &Arms) -> anyhow::Result<Answer> {
 fn run_named(arms: &Arms, args: &RunArgs) -> anyhow::Result<Answer> {
     let dir = repository("target/node");
     let runs = experiment::in_order(&arms.named(&args.arms)?, args.repeats);
-    let failed = run_all(&runs, &dir, args.nodes.at_once, PROFILE)?;
+    let failed = experiment::run_all(&runs, &parts(&runs, PROFILE)?, &dir, usize::from(args.nodes.at_once));
     let told = told(&records(&runs, &dir), arms)?;
     Ok(Answer::of(failed.is_empty() && told.left_out == 0))
 }
@@ -129,9 +129,10 @@ fn experiment(arms: &Arms, args: &ExperimentArgs) -> anyhow::Result<Answer> {
         runs.retain(|planned| !known.has(&planned.arm.name, planned.repeat));
         eprintln!("{} of them are not known yet", runs.len());
     }
+    let parts = parts(&runs, PROFILE)?;
     let mut missing = runs.clone();
     if args.resume {
-        missing.retain(|planned| !planned.is_recorded(&dir, &arms.defaults));
+        missing.retain(|planned| !planned.is_recorded(&dir, &arms.defaults, &parts));
         eprintln!("{} of them are not recorded yet", missing.len());
     } else if let Some(planned) = runs.iter().find(|planned| planned.record(&dir).exists()) {
         bail!(
@@ -140,7 +141,7 @@ fn experiment(arms: &Arms, args: &ExperimentArgs) -> anyhow::Result<Answer> {
             planned.name(),
         );
     }
-    let failed = run_all(&missing, &dir, args.nodes.at_once, PROFILE)?;
+    let failed = experiment::run_all(&missing, &parts, &dir, usize::from(args.nodes.at_once));
     let told = told(&records(&runs, &dir), arms)?;
     Ok(Answer::of(failed.is_empty() && told.left_out == 0))
 }
@@ -181,14 +182,10 @@ fn report(arms: &Arms, args: &ReportArgs) -> anyhow::Result<Answer> {
     Ok(Answer::Yes)
 }
 
-/// Runs them with a webhook of this profile of Cargo; returns the names of those that came to no end.
-fn run_all(runs: &[Planned<'_>], dir: &Path, at_once: u8, profile: &str) -> anyhow::Result<Vec<String>> {
-    if runs.is_empty() {
-        return Ok(Vec::new());
-    }
+/// What their nodes boot from, with a webhook of this profile of Cargo.
+fn parts(runs: &[Planned<'_>], profile: &str) -> anyhow::Result<Parts> {
     let has_webhook = runs.iter().any(|planned| planned.arm.has_webhook());
-    let parts = Parts::make(has_webhook.then_some(profile))?;
-    Ok(experiment::run_all(runs, &parts, dir, usize::from(at_once)))
+    Parts::make(has_webhook.then_some(profile))
 }
 
 fn records(runs: &[Planned<'_>], dir: &Path) -> Vec<PathBuf> {

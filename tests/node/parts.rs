@@ -1,7 +1,9 @@
 //! What every node needs before it boots: the parts of `setup`, and the webhook's image.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::fs;
+use std::hash::{DefaultHasher, Hasher};
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, ensure};
@@ -12,6 +14,8 @@ use crate::boot::repository;
 pub(crate) struct Parts {
     /// None: no node has the webhook.
     webhook: Option<Webhook>,
+    /// Tells apart what runs inside: scripts, jobs, classes and the webhook.
+    pub(crate) made_of: String,
 }
 
 struct Webhook {
@@ -40,7 +44,9 @@ impl Parts {
                 ["image/build", "image/build-binary"].map(|script| last_line(script, &[profile]));
             anyhow::Ok(Webhook { image: image?, binary: binary? })
         };
-        Ok(Self { webhook: profile.map(webhook).transpose()? })
+        let webhook = profile.map(webhook).transpose()?;
+        let made_of = digest(webhook.as_ref().map(|webhook| Path::new(&webhook.binary)))?;
+        Ok(Self { webhook, made_of })
     }
 
     /// What `tests/node/boot` is told of them.
@@ -49,6 +55,20 @@ impl Parts {
             .iter()
             .flat_map(|Webhook { image, binary }| [("NODE_IMAGE", image), ("NODE_BINARY", binary)])
     }
+}
+
+/// Of the files that a node's work depends on. It says whether they are the same, not more.
+fn digest(binary: Option<&Path>) -> anyhow::Result<String> {
+    let mut files = vec![repository("tests/node/boot")];
+    for dir in ["guest", "job", "matrix", "classes"] {
+        files.extend(glob::glob(&repository(&format!("tests/node/{dir}/*")).to_string_lossy())?.flatten());
+    }
+    files.extend(binary.map(Path::to_path_buf));
+    let mut hasher = DefaultHasher::new();
+    for file in files.iter().filter(|file| file.is_file()) {
+        hasher.write(&fs::read(file).with_context(|| format!("cannot read {}", file.display()))?);
+    }
+    Ok(format!("{:016x}", hasher.finish()))
 }
 
 /// The last line that a script of this repository prints, which is the path of what it made.
