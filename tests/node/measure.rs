@@ -20,6 +20,7 @@ pub(crate) enum Measure {
     JvmOom,
     CgroupOom,
     NodeOom,
+    UsedAtKillPercent,
     Evicted,
     HeartbeatLost,
     Lost,
@@ -36,7 +37,7 @@ pub(crate) enum Measure {
 
 impl Measure {
     /// All of them.
-    pub(crate) const ALL: [Self; 27] = [
+    pub(crate) const ALL: [Self; 28] = [
         Self::Seconds,
         Self::JobSeconds,
         Self::TaskSeconds,
@@ -52,6 +53,7 @@ impl Measure {
         Self::JvmOom,
         Self::CgroupOom,
         Self::NodeOom,
+        Self::UsedAtKillPercent,
         Self::Evicted,
         Self::HeartbeatLost,
         Self::Lost,
@@ -90,6 +92,10 @@ impl Measure {
             Self::NodeOom => {
                 ("nodeOom", "kills by the kernel because the node, or what it has for pods, was full")
             }
+            Self::UsedAtKillPercent => (
+                "usedAtKillPercent",
+                "the least of limit + memory.swap.max in use at a kill for a pod's own limit",
+            ),
             Self::Evicted => {
                 ("evicted", "pods that the kubelet evicted, or that had to go because it was away")
             }

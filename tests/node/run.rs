@@ -49,6 +49,8 @@ pub(crate) struct Run {
     /// The kernel's kills by kind; none: its log is missing.
     pub(crate) cgroup_oom: Option<u64>,
     pub(crate) node_oom: Option<u64>,
+    /// The least of limit and swap that was in use at a kill for a pod's own limit.
+    pub(crate) used_at_kill_percent: Option<u64>,
     pub(crate) evicted: u64,
     pub(crate) heartbeat_lost: u64,
     pub(crate) lost: u64,
@@ -120,6 +122,7 @@ impl Run {
             jvm_oom: jvm_oom(record),
             cgroup_oom: kernel.map(|kernel| kernel.own_limit),
             node_oom: kernel.map(|kernel| kernel.node),
+            used_at_kill_percent: kernel.and_then(|kernel| kernel.used_at_kill_percent),
             evicted: watch.times(What::Evicted),
             heartbeat_lost: count(driver.heartbeat_lost.len()),
             lost: count(driver.lost.len()),
@@ -155,6 +158,7 @@ impl Run {
             Measure::JvmOom => Some(self.jvm_oom),
             Measure::CgroupOom => self.cgroup_oom,
             Measure::NodeOom => self.node_oom,
+            Measure::UsedAtKillPercent => self.used_at_kill_percent,
             Measure::Evicted => Some(self.evicted),
             Measure::HeartbeatLost => Some(self.heartbeat_lost),
             Measure::Lost => Some(self.lost),
