@@ -28,7 +28,7 @@ fn the_page_and_the_plots_are_what_the_numbers_give() {
 }
 
 #[test]
-fn each_claim_of_the_readme_rests_on_arms_that_ran_and_came_out_as_expected() {
+fn each_claim_of_the_readme_rests_on_arms_that_ran_and_says_where_they_did_not_come_out_as_expected() {
     let arms = arms();
     let results = Recorded::of_csv(&repository(""), &arms).unwrap().results;
     let readme = read("README.md");
@@ -45,7 +45,9 @@ fn each_claim_of_the_readme_rests_on_arms_that_ran_and_came_out_as_expected() {
                 claim.contains(&format!("(docs/experiment.md#{family})")),
                 "{claim}: no link to {family}"
             );
-            assert_eq!(results.not_met(arm), Some(vec![]), "{claim}: {}", arm.name);
+            let not_met = results.not_met(arm).unwrap_or_else(|| panic!("{claim}: {} did not run", arm.name));
+            let is_admitted = not_met.is_empty() || claim.contains("not as expected");
+            assert!(is_admitted, "{claim}: {}: {not_met:?}", arm.name);
         }
     }
 }

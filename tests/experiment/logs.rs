@@ -94,26 +94,23 @@ fn a_kill_is_for_the_group_that_was_full(#[case] groups: &str, #[case] own_limit
     let others = "3,413,1,-;Memory cgroup out of memory: Killed process 1 (java)\n";
     assert_eq!(
         KernelLog::parse(&[line.as_str(), others].concat()),
-        KernelLog { own_limit, node, used_at_kill_percent: None }
+        KernelLog { own_limit, node, used_at_kill: None }
     );
 }
 
-/// Pages count once, wherever they are: 20000 in memory and 30000 in swap are 200000 of 256000 KiB.
+/// Of two kills the one with less: 20000 pages in memory and 30000 swapped.
 #[test]
-fn what_was_in_use_at_a_kill_is_what_processes_had_of_limit_and_swap() {
+fn what_was_in_use_at_a_kill_is_what_its_processes_had_in_memory_and_in_swap() {
     let kill = |swapped: u64| {
         format!(
-            "6,1,1,-;memory: usage 128000kB, limit 128000kB, failcnt 7
-6,2,1,-;swap: usage 128000kB, limit 128000kB, failcnt 1
-6,3,1,-;[  pid  ]   uid  tgid total_vm      rss rss_anon rss_file rss_shmem pgtables_bytes swapents oom_score_adj name
-6,4,1,-;[   1376]     0  1376   675096    16000    15000     1000         0        0    {swapped}           822 java
-6,5,1,-;[   1626]     0  1626    67596     6000     4000     1000      1000        0        0           822 python3
-6,6,1,-;oom-kill:constraint=CONSTRAINT_MEMCG,oom_memcg=/kubepods/burstable/pod1/c,task_memcg=/kubepods/burstable/pod1/c\n"
+            "6,1,1,-;[  pid  ]   uid  tgid total_vm      rss rss_anon rss_file rss_shmem pgtables_bytes swapents oom_score_adj name
+6,2,1,-;[   1376]     0  1376   675096    16000    15000     1000         0        0    {swapped}           822 java
+6,3,1,-;[   1626]     0  1626    67596     6000     4000     1000      1000        0        0           822 python3
+6,4,1,-;oom-kill:constraint=CONSTRAINT_MEMCG,oom_memcg=/kubepods/burstable/pod1/c,task_memcg=/kubepods/burstable/pod1/c\n"
         )
     };
-    let of = |text: &str| KernelLog::parse(text).used_at_kill_percent;
-    assert_eq!(of(&kill(30000)), Some(78));
-    assert_eq!(of(&[kill(40000), kill(30000)].concat()), Some(78));
+    let of = |text: &str| KernelLog::parse(text).used_at_kill;
+    assert_eq!(of(&[kill(40000), kill(30000)].concat()), Some(50000 * 4096));
 }
 
 #[test]

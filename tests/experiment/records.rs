@@ -112,7 +112,7 @@ fn comments_of_the_page_are_refused_with_their_line() {
     let problem = |page: &str| format!("{:#}", recorded().files(&arms(), page).unwrap_err());
     assert_eq!(
         problem("\n<!-- table deaths * -->\n"),
-        "docs/experiment.md:2: no table \"deaths\"; there are: parameters, failures, streams, times, memory, expectations, runs"
+        "docs/experiment.md:2: no table \"deaths\"; there are: parameters, failures, streams, usable, times, memory, expectations, runs"
     );
     assert_eq!(problem("<!-- table times x-* -->\n"), "docs/experiment.md:1: no arm in arms.yaml fits x-*");
     assert_eq!(

@@ -12,6 +12,7 @@ pub(crate) enum Kind {
     Parameters,
     Failures,
     Streams,
+    Usable,
     Times,
     Memory,
     Expectations,
@@ -19,10 +20,11 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::Parameters,
         Self::Failures,
         Self::Streams,
+        Self::Usable,
         Self::Times,
         Self::Memory,
         Self::Expectations,
@@ -35,6 +37,7 @@ impl Kind {
             Self::Parameters => "parameters",
             Self::Failures => "failures",
             Self::Streams => "streams",
+            Self::Usable => "usable",
             Self::Times => "times",
             Self::Memory => "memory",
             Self::Expectations => "expectations",
@@ -75,6 +78,18 @@ pub(crate) fn table(kind: Kind, arms: &Arms, shown: &[&Arm], results: &Results) 
                 ("swapped out, MiB", Measure::SwapOutMib),
             ];
             measures(&[], &columns, shown, results, |_| Vec::new())
+        }
+        Kind::Usable => {
+            let columns = [
+                ("limit, MiB", Measure::LimitMib),
+                ("OOMKilled", Measure::OomKilled),
+                ("used at a kill, %", Measure::UsedAtKillPercent),
+                ("largest sum of memory.peak and swap.peak, MiB", Measure::FootprintMib),
+                ("of limit + swap, %", Measure::UsedPercent),
+            ];
+            measures(&["runs", "job", "memory.swap.max, bytes"], &columns, shown, results, |arm| {
+                vec![results.of(&arm.name).len().to_string(), outcomes(arm, results), grants(arm, results)]
+            })
         }
         Kind::Times => {
             let columns = [

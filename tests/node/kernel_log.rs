@@ -1,5 +1,7 @@
 //! Whom the kernel killed for memory, for whose, and what was in use then.
 
+const PAGE: u64 = 4096;
+
 /// The kernel's kills, from its own log: nothing else tells a container that outgrew its limit from one that had to go
 /// because others filled the node.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -8,39 +10,31 @@ pub(crate) struct KernelLog {
     pub(crate) own_limit: u64,
     /// The node was full, or what it has for pods.
     pub(crate) node: u64,
-    /// Of these pods, the least that one had in use of limit and swap when it was killed, in percent: anonymous pages, each
-    /// counted once wherever it is. None: the log does not tell.
-    pub(crate) used_at_kill_percent: Option<u64>,
+    /// The least that one of these pods had in use when it was killed, bytes: its processes' anonymous pages, in memory or
+    /// swapped. What processes share counts for each. None: the log does not tell.
+    pub(crate) used_at_kill: Option<u64>,
 }
 
-/// What the kernel prints of a group before it kills.
+/// The kernel's table of the processes that it may kill.
 #[derive(Default)]
-struct Dump {
-    limit_kib: Option<u64>,
-    swap_limit_kib: Option<u64>,
-    /// The names of the columns of processes.
+struct Processes {
     columns: Vec<String>,
     pages: u64,
 }
 
 impl KernelLog {
-    /// Reads lines of /dev/kmsg: `memory: usage …, limit …kB`, the same of `swap`, the table of processes, and for each victim
-    /// `oom-kill:constraint=…,oom_memcg=…,task_memcg=…`.
+    /// Reads lines of /dev/kmsg: the table of processes, and for each victim `oom-kill:constraint=…,oom_memcg=…,task_memcg=…`.
     pub(crate) fn parse(text: &str) -> Self {
-        let (mut log, mut dump) = (Self::default(), Dump::default());
+        let (mut log, mut processes) = (Self::default(), Processes::default());
         for line in text.lines() {
             let message = line.split_once(';').map_or(line, |(_, message)| message);
-            if let Some(usage) = message.strip_prefix("memory: usage ") {
-                dump = Dump { limit_kib: limit_kib(usage), ..Dump::default() };
-            } else if let Some(usage) = message.strip_prefix("swap: usage ") {
-                dump.swap_limit_kib = limit_kib(usage);
-            } else if let Some((_, process)) = message.strip_prefix('[').and_then(|row| row.split_once(']')) {
-                dump.process(process);
+            if let Some((_, row)) = message.strip_prefix('[').and_then(|row| row.split_once(']')) {
+                processes.read(row);
             } else if let Some((_, kill)) = line.split_once("oom-kill:") {
                 if is_own_limit(kill) {
                     log.own_limit += 1;
-                    let used = dump.used_percent();
-                    log.used_at_kill_percent = log.used_at_kill_percent.into_iter().chain(used).min();
+                    let used = (processes.pages > 0).then_some(processes.pages * PAGE);
+                    log.used_at_kill = log.used_at_kill.into_iter().chain(used).min();
                 } else {
                     log.node += 1;
                 }
@@ -50,12 +44,12 @@ impl KernelLog {
     }
 }
 
-impl Dump {
-    /// The header of the table, or a row.
-    fn process(&mut self, row: &str) {
+impl Processes {
+    /// The header of a new table, or a row.
+    fn read(&mut self, row: &str) {
         let cells: Vec<&str> = row.split_whitespace().collect();
         if cells.contains(&"swapents") {
-            self.columns = cells.into_iter().map(str::to_owned).collect();
+            *self = Self { columns: cells.into_iter().map(str::to_owned).collect(), pages: 0 };
             return;
         }
         let pages = |name: &str| {
@@ -64,17 +58,6 @@ impl Dump {
         };
         self.pages += ["rss_anon", "rss_shmem", "swapents"].into_iter().filter_map(pages).sum::<u64>();
     }
-
-    fn used_percent(&self) -> Option<u64> {
-        let granted = self.limit_kib? + self.swap_limit_kib?;
-        (self.pages > 0).then_some(self.pages * 4 * 100 / granted)
-    }
-}
-
-/// Of `917504kB, limit 917504kB, failcnt 12`.
-fn limit_kib(usage: &str) -> Option<u64> {
-    let (_, limit) = usage.split_once("limit ")?;
-    limit.split_once("kB")?.0.parse().ok()
 }
 
 /// Of a pod or its container: /kubepods/burstable/pod<uid>/<container>.

@@ -49,8 +49,9 @@ pub(crate) struct Run {
     /// The kernel's kills by kind; none: its log is missing.
     pub(crate) cgroup_oom: Option<u64>,
     pub(crate) node_oom: Option<u64>,
-    /// The least of limit and swap that was in use at a kill for a pod's own limit.
-    pub(crate) used_at_kill_percent: Option<u64>,
+    /// The least that was in use at a kill for a pod's own limit.
+    #[serde(rename = "usedAtKillMiB")]
+    pub(crate) used_at_kill_mib: Option<u64>,
     pub(crate) evicted: u64,
     pub(crate) heartbeat_lost: u64,
     pub(crate) lost: u64,
@@ -122,7 +123,7 @@ impl Run {
             jvm_oom: jvm_oom(record),
             cgroup_oom: kernel.map(|kernel| kernel.own_limit),
             node_oom: kernel.map(|kernel| kernel.node),
-            used_at_kill_percent: kernel.and_then(|kernel| kernel.used_at_kill_percent),
+            used_at_kill_mib: kernel.and_then(|kernel| kernel.used_at_kill).map(mib),
             evicted: watch.times(What::Evicted),
             heartbeat_lost: count(driver.heartbeat_lost.len()),
             lost: count(driver.lost.len()),
@@ -158,7 +159,7 @@ impl Run {
             Measure::JvmOom => Some(self.jvm_oom),
             Measure::CgroupOom => self.cgroup_oom,
             Measure::NodeOom => self.node_oom,
-            Measure::UsedAtKillPercent => self.used_at_kill_percent,
+            Measure::UsedAtKillPercent => self.percent_of_granted(self.used_at_kill_mib?),
             Measure::Evicted => Some(self.evicted),
             Measure::HeartbeatLost => Some(self.heartbeat_lost),
             Measure::Lost => Some(self.lost),
@@ -167,17 +168,17 @@ impl Run {
             Measure::MemoryPeakMib => Some(self.memory_peak_mib),
             Measure::SwapPeakMib => Some(self.swap_peak_mib),
             Measure::FootprintMib => Some(self.footprint_mib),
-            Measure::UsedPercent => self.used_percent(),
+            Measure::UsedPercent => self.percent_of_granted(self.footprint_mib),
             Measure::SwapInMib => Some(self.swap_in_mib),
             Measure::SwapOutMib => Some(self.swap_out_mib),
             Measure::LowestAvailableMib => Some(self.lowest_available_mib),
         }
     }
 
-    /// None: executors differ in what they were granted.
-    fn used_percent(&self) -> Option<u64> {
-        let granted = mib(self.swap_max.parse().ok()?);
-        (self.footprint_mib * 100).checked_div(self.limit_mib? + granted)
+    /// Of limit and swap. None: executors differ in what they were granted.
+    fn percent_of_granted(&self, mib: u64) -> Option<u64> {
+        let swap = self::mib(self.swap_max.parse().ok()?);
+        (mib * 100).checked_div(self.limit_mib? + swap)
     }
 
     /// In tenths; a job that was not done counts as none.
