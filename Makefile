@@ -22,7 +22,7 @@ test: check ## everything, on real parts: Kubernetes control plane, kubelet code
 faults: ## restarts, rotations and crashes under load, minutes; fails where an executor is missed
 	cargo test --locked --quiet --test faults
 
-node-test: ## a node with a real kernel, kubelet and swap: the pair that shows most, and cgroups equal to plans (8 minutes)
+node-test: ## a node with a real kernel, kubelet and swap: the pair that shows most, cgroups equal to plans, an NRI plugin (12 minutes)
 	cargo test --locked --quiet --test node
 
 experiment: ## every arm of the experiment on such nodes, three times in random order, compared with docs/experiment: hours; goes on where it was interrupted
