@@ -151,7 +151,7 @@ impl SwapClass {
             rollout_percent: 100,
             // Costs a MiB of request, and prevented every kill that swap can prevent.
             strategy: Strategy::SafetyNet,
-            // Jobs without cold memory became half as slow again with less, and lost heartbeats where swap was slow.
+            // Jobs without cold memory took two thirds longer with less, and lost heartbeats where swap was slow.
             working_set_percent: 70,
             peak_percent: 100,
             margin_percent: 15,
