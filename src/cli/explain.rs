@@ -140,6 +140,13 @@ pub struct Explained<'e> {
     pub now: Option<&'e Now<'e>>,
 }
 
+impl<'e> Explained<'e> {
+    /// How the input was read, where the state is from, and what is wrong with it.
+    pub fn all_notes(&self) -> impl Iterator<Item = &'e String> + use<'e> {
+        self.subject.notes.iter().chain(self.notes).chain(self.state.problems())
+    }
+}
+
 /// Explains. An error is bad input: exit code 2.
 ///
 /// # Errors

@@ -149,7 +149,7 @@ impl SwapClass {
             is_default: false,
             enforcement: Enforcement::Enforce,
             rollout_percent: 100,
-            // Costs a MiB of request, and prevented every kill that swap can prevent.
+            // Costs a MiB of request, and was enough against kills at the limit and a node that is full.
             strategy: Strategy::SafetyNet,
             // Jobs without cold memory took two thirds longer with less, and lost heartbeats where swap was slow.
             working_set_percent: 70,
@@ -169,7 +169,7 @@ impl SwapClass {
                 minimum_swap_percent: 10,
             },
             heap_growth_percent: 0,
-            // A cap of 20 took swapping away from a job that makes much garbage; others pay for it with collections.
+            // A cap of 20 took swapping away from a job that makes much garbage; what it costs others was not measured.
             young_generation_percent: 0,
             min_working_set_percent: 40,
             min_peak_percent: 80,

@@ -103,7 +103,7 @@ impl<'e> DecisionObject<'e> {
             bound: plan.map(|plan| plan.bound),
             outcome: if decision.operations.is_empty() { "unchanged" } else { "patched" },
             warnings: decision.warnings(),
-            notes: notes(explained),
+            notes: explained.all_notes().map(String::as_str).collect(),
             plan: plan.map(PlanJson::from),
             bounds: bounds.iter().map(|&(bound, request)| BoundObject { bound, request }).collect(),
             heap_bounds: heap_bounds.iter().map(|&(bound, heap)| HeapBoundObject { bound, heap }).collect(),
@@ -114,11 +114,6 @@ impl<'e> DecisionObject<'e> {
             now: explained.now.map(NowObject::new),
         }
     }
-}
-
-fn notes<'e>(explained: &Explained<'e>) -> Vec<&'e str> {
-    let Explained { subject, notes, state, .. } = *explained;
-    subject.notes.iter().chain(notes).chain(state.problems()).map(String::as_str).collect()
 }
 
 impl<'e> NowObject<'e> {

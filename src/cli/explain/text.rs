@@ -57,7 +57,7 @@ fn decided(text: &mut String, explained: &Explained<'_>) {
     section(text, "Nodes ruled out", &node_text::ruled_out(explained));
     section(text, &limits_title(explained), &limits(explained));
     section(text, "Warnings", &lines(decision.warnings()));
-    section(text, "Notes", &lines(notes(explained)));
+    section(text, "Notes", &lines(explained.all_notes().cloned()));
     section(text, "Patch", &patch(&decision.operations));
 }
 
@@ -232,11 +232,6 @@ fn conf_labels(explained: &Explained<'_>) -> String {
         table.row(["total", &both(total)]);
     }
     table.render()
-}
-
-fn notes(explained: &Explained<'_>) -> Vec<String> {
-    let Explained { subject, notes, state, .. } = explained;
-    subject.notes.iter().chain(*notes).chain(state.problems()).cloned().collect()
 }
 
 fn patch(operations: &[Operation]) -> String {
