@@ -19,6 +19,7 @@ use super::pod::Pod;
 use super::pod_placement::placement;
 use super::reason::{Note, Notice, Reason};
 use super::review::Request;
+use super::text::Text;
 
 /// What was decided, with everything that led to it.
 #[derive(Clone, Debug)]
@@ -160,7 +161,7 @@ impl Decision {
 
 /// The request's namespace, else the pod's own, else `default`.
 pub(super) fn namespace<'r>(request: &'r Request<'_, Pod<'_>>, pod: &'r Pod<'_>) -> &'r str {
-    let of_request = request.namespace.as_ref();
     let of_pod = pod.metadata.as_ref().and_then(|metadata| metadata.namespace.as_ref());
-    of_request.or(of_pod).map(super::text::Text::as_str).filter(|name| !name.is_empty()).unwrap_or("default")
+    let mut named = [request.namespace.as_ref(), of_pod].into_iter().flatten().map(Text::as_str);
+    named.find(|name| !name.is_empty()).unwrap_or("default")
 }

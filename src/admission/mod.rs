@@ -8,6 +8,7 @@ pub mod decision;
 pub mod event_note;
 pub mod executor;
 pub mod fail_open;
+mod object;
 pub mod operation;
 pub mod patch;
 pub mod plan_annotation;

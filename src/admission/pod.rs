@@ -5,6 +5,7 @@
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
+use super::object::{object, objects};
 use super::text::{Scalar, Text, TextMap};
 
 /// A pod.
@@ -12,10 +13,10 @@ use super::text::{Scalar, Text, TextMap};
 #[serde(default)]
 pub struct Pod<'a> {
     /// `metadata`.
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "object")]
     pub metadata: Option<Metadata<'a>>,
     /// `spec`.
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "object")]
     pub spec: Option<Spec<'a>>,
 }
 
@@ -39,7 +40,7 @@ pub struct Metadata<'a> {
     #[serde(borrow)]
     pub annotations: Option<TextMap<'a>>,
     /// `ownerReferences`.
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "objects")]
     pub owner_references: Option<Vec<OwnerReference<'a>>>,
 }
 
@@ -74,19 +75,19 @@ pub struct Spec<'a> {
     #[serde(borrow)]
     pub node_selector: Option<TextMap<'a>>,
     /// `affinity`.
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "object")]
     pub affinity: Option<Affinity<'a>>,
     /// `tolerations`.
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "objects")]
     pub tolerations: Option<Vec<WireToleration<'a>>>,
     /// `containers`.
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "objects")]
     pub containers: Option<Vec<Container<'a>>>,
     /// `initContainers`.
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "objects")]
     pub init_containers: Option<Vec<Container<'a>>>,
     /// `volumes`.
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "objects")]
     pub volumes: Option<Vec<Volume<'a>>>,
     /// `priority`.
     pub priority: Option<i64>,
@@ -97,7 +98,7 @@ pub struct Spec<'a> {
     #[serde(borrow)]
     pub runtime_class_name: Option<Text<'a>>,
     /// `resources`: pod-level resources.
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "object")]
     pub resources: Option<Resources<'a>>,
 }
 
@@ -106,7 +107,7 @@ pub struct Spec<'a> {
 #[serde(default, rename_all = "camelCase")]
 pub struct Affinity<'a> {
     /// `nodeAffinity`.
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "object")]
     pub node_affinity: Option<NodeAffinity<'a>>,
 }
 
@@ -115,7 +116,7 @@ pub struct Affinity<'a> {
 #[serde(default)]
 pub struct NodeAffinity<'a> {
     /// `requiredDuringSchedulingIgnoredDuringExecution`.
-    #[serde(borrow, rename = "requiredDuringSchedulingIgnoredDuringExecution")]
+    #[serde(borrow, rename = "requiredDuringSchedulingIgnoredDuringExecution", deserialize_with = "object")]
     pub required: Option<NodeSelector<'a>>,
 }
 
@@ -124,7 +125,7 @@ pub struct NodeAffinity<'a> {
 #[serde(default, rename_all = "camelCase")]
 pub struct NodeSelector<'a> {
     /// `nodeSelectorTerms`.
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "objects")]
     pub node_selector_terms: Option<Vec<WireTerm<'a>>>,
 }
 
@@ -133,10 +134,10 @@ pub struct NodeSelector<'a> {
 #[serde(default, rename_all = "camelCase")]
 pub struct WireTerm<'a> {
     /// `matchExpressions`.
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "objects")]
     pub match_expressions: Option<Vec<WireRequirement<'a>>>,
     /// `matchFields`.
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "objects")]
     pub match_fields: Option<Vec<WireRequirement<'a>>>,
 }
 
@@ -186,13 +187,13 @@ pub struct Container<'a> {
     #[serde(borrow)]
     pub args: Option<Vec<Text<'a>>>,
     /// `env`.
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "objects")]
     pub env: Option<Vec<EnvVar<'a>>>,
     /// `resources`.
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "object")]
     pub resources: Option<Resources<'a>>,
     /// `volumeMounts`.
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "objects")]
     pub volume_mounts: Option<Vec<VolumeMount<'a>>>,
     /// `restartPolicy`: `Always` on an init container makes it a sidecar.
     #[serde(borrow)]
@@ -242,7 +243,7 @@ pub struct Volume<'a> {
     #[serde(borrow)]
     pub name: Text<'a>,
     /// `emptyDir`.
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "object")]
     pub empty_dir: Option<EmptyDir<'a>>,
 }
 

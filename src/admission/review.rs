@@ -8,6 +8,7 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 use super::answer::Malformed;
+use super::object::{Object, object};
 use super::operation::Operation;
 use super::pod::Pod;
 use super::text::Text;
@@ -23,7 +24,7 @@ pub struct Request<'a, O> {
     #[serde(borrow, default)]
     pub uid: Option<Text<'a>>,
     /// `kind`.
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "object")]
     kind: Option<Kind<'a>>,
     /// `subResource`.
     #[serde(borrow, default)]
@@ -48,6 +49,8 @@ pub struct Request<'a, O> {
 #[derive(Debug, Deserialize)]
 struct Kind<'a> {
     #[serde(borrow, default)]
+    group: Option<Text<'a>>,
+    #[serde(borrow, default)]
     kind: Option<Text<'a>>,
 }
 
@@ -58,7 +61,7 @@ struct Review<'a, O> {
     api_version: Option<Text<'a>>,
     #[serde(borrow, default)]
     kind: Option<Text<'a>>,
-    #[serde(default = "Option::default")]
+    #[serde(default = "Option::default", deserialize_with = "object")]
     request: Option<Request<'a, O>>,
 }
 
@@ -66,13 +69,12 @@ struct Review<'a, O> {
 pub fn read(body: &[u8]) -> Result<Request<'_, Pod<'_>>, Malformed> {
     // Once for the whole body is cheaper than for every string.
     let body = std::str::from_utf8(body).map_err(|error| Malformed::NotAReview(error.to_string()))?;
-    // serde would take the members of an array in their order.
-    if body.trim_start().starts_with('[') {
-        return Err(Malformed::NotAReview("an array".to_owned()));
-    }
-    let review = match serde_json::from_str::<Review<'_, Pod<'_>>>(body) {
-        Ok(review) => review,
-        Err(_) => without_object(body)?,
+    let review = match serde_json::from_str::<Object<Review<'_, Object<Pod<'_>>>>>(body) {
+        Ok(Object(review)) => review.with_object(|Object(pod)| Some(pod)),
+        Err(_) => serde_json::from_str::<Object<Review<'_, IgnoredAny>>>(body)
+            .map_err(|error| Malformed::NotAReview(error.to_string()))?
+            .0
+            .with_object(|_| None),
     };
     let text =
         |text: &Option<Text<'_>>| text.as_ref().map_or_else(String::new, |text| text.as_str().to_owned());
@@ -86,20 +88,20 @@ pub fn read(body: &[u8]) -> Result<Request<'_, Pod<'_>>, Malformed> {
         .ok_or(Malformed::NoUid)
 }
 
-fn without_object(body: &str) -> Result<Review<'_, Pod<'_>>, Malformed> {
-    let review: Review<'_, IgnoredAny> =
-        serde_json::from_str(body).map_err(|error| Malformed::NotAReview(error.to_string()))?;
-    let request = review.request.map(|request| Request {
-        uid: request.uid,
-        kind: request.kind,
-        sub_resource: request.sub_resource,
-        operation: request.operation,
-        namespace: request.namespace,
-        name: request.name,
-        dry_run: request.dry_run,
-        object: None,
-    });
-    Ok(Review { api_version: review.api_version, kind: review.kind, request })
+impl<'a, O> Review<'a, O> {
+    fn with_object<P>(self, read: impl FnOnce(O) -> Option<P>) -> Review<'a, P> {
+        let request = self.request.map(|request| Request {
+            uid: request.uid,
+            kind: request.kind,
+            sub_resource: request.sub_resource,
+            operation: request.operation,
+            namespace: request.namespace,
+            name: request.name,
+            dry_run: request.dry_run,
+            object: request.object.and_then(read),
+        });
+        Review { api_version: self.api_version, kind: self.kind, request }
+    }
 }
 
 impl<O> Request<'_, O> {
@@ -112,6 +114,7 @@ impl<O> Request<'_, O> {
     pub fn creates_pod(&self) -> bool {
         let is = |text: Option<&Text<'_>>, wanted: &str| text.is_none_or(|text| text.as_str() == wanted);
         is(self.operation.as_ref(), "CREATE")
+            && is(self.kind.as_ref().and_then(|kind| kind.group.as_ref()), "")
             && is(self.kind.as_ref().and_then(|kind| kind.kind.as_ref()), "Pod")
             && is(self.sub_resource.as_ref(), "")
     }

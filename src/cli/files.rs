@@ -11,7 +11,11 @@ pub const PUBLIC: u32 = 0o644;
 pub const SECRET: u32 = 0o600;
 
 /// Writes a file such that a reader sees the old one or all of the new one, and never a secret with open permissions.
+/// Pipes and devices, `/dev/stdout` for one, are written to.
 pub fn write_atomically(path: &Path, contents: &[u8], mode: u32) -> io::Result<()> {
+    if fs::metadata(path).is_ok_and(|there| !there.is_file() && !there.is_dir()) {
+        return OpenOptions::new().write(true).open(path)?.write_all(contents);
+    }
     let draft = draft_path(path)?;
     let written = create(&draft, mode)
         .and_then(|mut file| {
@@ -55,6 +59,15 @@ mod tests {
         assert_eq!(fs::read(&path).unwrap(), b"new");
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, SECRET);
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_is_no_file_is_written_to_and_stays() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("stdout");
+        std::os::unix::fs::symlink("/dev/null", &path).unwrap();
+        write_atomically(&path, b"new", PUBLIC).unwrap();
+        assert!(fs::symlink_metadata(&path).unwrap().is_symlink());
     }
 
     #[test]

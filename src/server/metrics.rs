@@ -27,6 +27,7 @@ use self::events::EventMetrics;
 use self::registered::Registered;
 use super::refused_clients::Refusal;
 use crate::admission::answer::Record;
+use crate::admission::reason::Reason;
 use crate::cluster::contact::Contact;
 use crate::cluster::objects::Kind;
 
@@ -92,7 +93,7 @@ pub enum Outcome {
     Overloaded,
     /// The body is over the limit: 413.
     TooLarge,
-    /// The body did not arrive in time or the connection broke: 408.
+    /// The body did not arrive in time: 408; or it broke off: 400.
     Incomplete,
 }
 
@@ -174,6 +175,13 @@ impl Metrics {
             state_age: Gauge::default(),
             contact: OnceLock::new(),
         };
+        // A counter that is there before it counts: else the first review is no increase.
+        let first = ReviewLabels {
+            outcome: Outcome::Unchanged,
+            reason: Reason::NotExecutor.as_str(),
+            class: Cow::Borrowed(""),
+        };
+        drop(metrics.reviews.get_or_create(&first));
         metrics.register();
         metrics
     }

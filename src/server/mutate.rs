@@ -87,7 +87,7 @@ impl Mutate {
                     drop(slot);
                     self.admit_unseen(&mut body, unread.beginning).await
                 }
-                BodyError::Broken => Verdict::Incomplete,
+                BodyError::Broken => Verdict::Broken,
             },
             Err(_) => Verdict::Incomplete,
         }
@@ -173,7 +173,7 @@ impl Mutate {
                 self.metrics.failed(Outcome::TooLarge, "", duration);
                 warn!(limit = MAX_BODY, "the body of a review is over the limit");
             }
-            Verdict::Incomplete => {
+            Verdict::Broken | Verdict::Incomplete => {
                 self.metrics.failed(Outcome::Incomplete, "", duration);
                 debug!("the body of a review did not arrive");
             }
@@ -190,6 +190,9 @@ enum Verdict {
     /// With the answer that admits the pod unchanged, where the uid is known.
     Overloaded(Option<Vec<u8>>),
     TooLarge,
+    /// A chunk that is none, or the client is gone.
+    Broken,
+    /// The body did not arrive in time.
     Incomplete,
 }
 
@@ -204,10 +207,8 @@ impl IntoResponse for Verdict {
             Self::TooLarge => {
                 text(StatusCode::PAYLOAD_TOO_LARGE, &format!("the body is larger than {MAX_BODY} bytes"))
             }
-            Self::Incomplete => {
-                let response = text(StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time");
-                ([(header::CONNECTION, HeaderValue::from_static("close"))], response).into_response()
-            }
+            Self::Broken => closing(StatusCode::BAD_REQUEST, "the body broke off"),
+            Self::Incomplete => closing(StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time"),
         }
     }
 }
@@ -234,6 +235,11 @@ fn json(body: Vec<u8>) -> Response {
 /// A short text: what is quoted from the request in it is cut.
 fn text(status: StatusCode, text: &str) -> Response {
     (status, format!("{}\n", cut(text, 500))).into_response()
+}
+
+/// The same on a connection that is of no more use.
+fn closing(status: StatusCode, why: &str) -> Response {
+    ([(header::CONNECTION, HeaderValue::from_static("close"))], text(status, why)).into_response()
 }
 
 fn log(record: &Record) {

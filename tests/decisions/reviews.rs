@@ -6,7 +6,7 @@ use rstest::rstest;
 use serde_json::{Value, json};
 use spark_swap::admission::answer::{Malformed, answer};
 use spark_swap::admission::reason::Reason;
-use spark_swap::sizing::state::State;
+use spark_swap::sizing::state::{Namespace, Settings, State, StateParts};
 
 use crate::cluster::{example, review_of, with, with_label};
 
@@ -64,6 +64,7 @@ fn an_unchanged_pod_is_answered_without_a_patch_and_with_a_warning_where_somebod
 #[case::a_subresource(with(review(), "/request/subResource", json!("resize")))]
 #[case::another_subresource(with(review(), "/request/subResource", json!("ephemeralcontainers")))]
 #[case::another_kind(with(review(), "/request/kind", json!({"group": "apps", "version": "v1", "kind": "StatefulSet"})))]
+#[case::a_pod_of_another_group(with(review(), "/request/kind", json!({"group": "example.com", "version": "v1", "kind": "Pod"})))]
 #[case::no_object(with(review(), "/request/object", Value::Null))]
 #[case::a_text(with(review(), "/request/object", json!("pod")))]
 #[case::a_list(with(review(), "/request/object", json!([example()])))]
@@ -71,6 +72,9 @@ fn an_unchanged_pod_is_answered_without_a_patch_and_with_a_warning_where_somebod
 #[case::metadata_is_a_text(with(review(), "/request/object/metadata", json!("x")))]
 #[case::spec_is_a_list(with(review(), "/request/object/spec", json!([])))]
 #[case::containers_are_an_object(with(review(), "/request/object/spec/containers", json!({})))]
+#[case::members_of_a_pod_in_their_order(with(review(), "/request/object", json!([example()["metadata"], example()["spec"]])))]
+#[case::members_of_resources_in_their_order(with(review(), "/request/object/spec/containers/0/resources", json!([{"memory": "9011Mi"}, {"memory": "9011Mi"}])))]
+#[case::members_of_a_variable_in_their_order(with(review(), "/request/object/spec/containers/0/env/0", json!(["SPARK_EXECUTOR_ID", "1", null])))]
 #[case::labels_are_a_list(with(review(), "/request/object/metadata/labels", json!(["a"])))]
 #[case::args_are_numbers(with(review(), "/request/object/spec/containers/0/args", json!([1])))]
 fn what_does_not_create_an_executor_is_let_through(#[case] review: Value) {
@@ -136,6 +140,12 @@ fn ten_thousand_containers_are_no_trouble() {
 #[case::cut_off(br#"{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{"uid":"#)]
 #[case::a_list(b"[]")]
 #[case::null(b"null")]
+#[case::members_of_a_request_in_their_order(
+    br#"{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":["a"]}"#
+)]
+#[case::members_of_a_kind_in_their_order(
+    br#"{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{"uid":"a","kind":["","Pod"]}}"#
+)]
 #[case::trailing_garbage(
     br#"{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{"uid":"a"}} x"#
 )]
@@ -170,6 +180,17 @@ fn the_record_names_the_pod_and_its_namespace() {
     let record = answer(review().to_string().as_bytes(), &State::default()).unwrap().record;
     assert_eq!((record.namespace.as_str(), record.name.as_str()), ("default", "job-exec-1"));
     assert_eq!((record.patched, record.request_bytes_removed), (true, 1 << 20));
+}
+
+#[test]
+fn an_empty_namespace_of_the_request_is_none() {
+    let review = with(review(), "/request/object/metadata/namespace", json!("team"));
+    let review = with(review, "/request/namespace", json!(""));
+    let labels = [("spark-swap.io/class".to_owned(), "none".to_owned())].into();
+    let namespaces = vec![Namespace { name: "team".to_owned(), labels }];
+    let state = State::new(StateParts { namespaces, ..StateParts::default() }, Settings::default());
+    let answer = answer(review.to_string().as_bytes(), &state).unwrap();
+    assert_eq!(answer.record.reason, Reason::OptedOut);
 }
 
 /// `kubectl diff` and `spark-swap check` must not look like memory that was freed.

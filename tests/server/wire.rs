@@ -76,6 +76,22 @@ async fn a_chunked_body_works() {
 }
 
 #[tokio::test]
+async fn a_chunk_that_is_none_is_400_and_ends_the_connection() {
+    let server = Setup::default().start();
+    let mut connection = server.connect().await;
+    connection.send(b"POST /mutate HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n").await;
+    let response = connection.response().await.unwrap();
+    assert_eq!((response.status, response.header("connection")), (400, Some("close")));
+}
+
+#[tokio::test]
+async fn reviews_are_a_metric_before_the_first_of_them() {
+    let server = Setup::default().start();
+    let series = r#"spark_swap_reviews_total{outcome="unchanged",reason="NotExecutor",class=""}"#;
+    assert_eq!(server.metric(series).await.as_deref(), Some("0"));
+}
+
+#[tokio::test]
 async fn a_body_of_3_mib_and_one_of_exactly_the_limit_are_accepted() {
     let server = Setup::default().start();
     let mut connection = server.connect().await;
