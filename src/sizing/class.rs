@@ -151,7 +151,7 @@ impl SwapClass {
             rollout_percent: 100,
             // Costs a MiB of request, and was enough against kills at the limit and a node that is full.
             strategy: Strategy::SafetyNet,
-            // Jobs without cold memory took two thirds longer with less, and lost heartbeats where swap was slow.
+            // Jobs without cold memory took 85 % longer with less, and lost heartbeats where swap was slow.
             working_set_percent: 70,
             peak_percent: 100,
             margin_percent: 15,
