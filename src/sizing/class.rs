@@ -154,8 +154,9 @@ impl SwapClass {
             // Jobs without cold memory took 85 % longer with less, and lost heartbeats where swap was slow.
             working_set_percent: 70,
             peak_percent: 100,
+            // Made up for a working set that was taken 10 points too low.
             margin_percent: 15,
-            // Limit and swap can be used whole; executors were seen up to 4 % above what they declare.
+            // Limit and swap can be used whole; executors were seen up to 5 % above what they declare.
             peak_margin_percent: 10,
             // With limits as received, the kubelet evicted before the kernel had swapped enough.
             limit: LimitMode::Tight,
