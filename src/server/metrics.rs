@@ -175,7 +175,7 @@ impl Metrics {
             state_age: Gauge::default(),
             contact: OnceLock::new(),
         };
-        // A counter that is there before it counts: else the first review is no increase.
+        // So that the metric is there before the first review.
         let first = ReviewLabels {
             outcome: Outcome::Unchanged,
             reason: Reason::NotExecutor.as_str(),
