@@ -85,6 +85,25 @@ fn a_key_that_the_secret_lost_comes_back_from_memory() {
 }
 
 #[test]
+fn previous_authorities_that_the_secret_lost_come_back_from_memory() {
+    let staged = after(Change::StageCa(Why::Requested), start(), &created(start()));
+    let promoted = after(Change::PromoteCa, start(), &staged);
+    let until = promoted.previous_until.unwrap();
+    let damaged = Material { previous: Vec::new(), ..promoted.clone() };
+    let step =
+        |now, kept: &Material, held: &Held<'_>| plan_words(now, &usable(kept), &published(&promoted), held);
+    let held = Held::Material(&promoted);
+    assert_eq!(step(start(), &damaged, &held), "Restore");
+    assert!(adopt(start(), &policy(), &usable(&damaged), &published(&promoted), &held).is_none());
+    assert_eq!(step(start(), &damaged, &nothing()), "Publish 1", "nobody remembers");
+
+    let dropped = after(Change::DropPreviousCa, start(), &promoted);
+    assert_eq!(step(start(), &dropped, &held), "Publish 1", "by a clock that is ahead, or by hand");
+    let renewed = after(Change::RenewLeaf(Why::Due), start() + days(40), &damaged);
+    assert_eq!(words(&plan(until, &renewed)), "DropPreviousCa", "nor is their time remembered for ever");
+}
+
+#[test]
 fn without_the_authoritys_key_a_new_one_is_staged_while_the_old_is_served() {
     let damaged = without_key(created(start()));
     assert_eq!(words(&plan(start(), &damaged)), "StageCa(Missing)");

@@ -39,7 +39,7 @@ pub struct Material {
     pub next: Option<NextAuthority>,
     /// Authorities whose server certificates may still be served somewhere, oldest first.
     pub previous: Vec<Certificate>,
-    /// Until when the previous ones stay.
+    /// Until when the previous ones stay. With none of them: they were lost.
     pub previous_until: Option<Timestamp>,
     /// What somebody asked for.
     pub request: Option<Request>,

@@ -133,7 +133,7 @@ impl Situation<'_> {
     fn is_better_held(&self, kept: &Material) -> bool {
         let Some(held) = self.serving().filter(|held| held.current.key.is_some()) else { return false };
         if held.current.certificate == kept.current.certificate {
-            return kept.current.key.is_none();
+            return kept.current.key.is_none() || self.is_previous_lost(kept, held);
         }
         // An authority that follows from ours by a rotation knows ours: that is no loss but progress.
         if kept.knows(&held.current.certificate) {
@@ -141,6 +141,13 @@ impl Situation<'_> {
         }
         self.is_lost(kept)
             || (self.is_published(&held.current.certificate) && !self.is_published(&kept.current.certificate))
+    }
+
+    /// The Secret lost the previous authorities but not their time. A replica that does not reach the API server may
+    /// still serve what they signed.
+    fn is_previous_lost(&self, kept: &Material, held: &Material) -> bool {
+        let is_early = kept.previous_until.is_some_and(|until| until > self.now);
+        is_early && kept.previous.is_empty() && !held.previous.is_empty()
     }
 
     fn is_published(&self, authority: &Certificate) -> bool {
@@ -286,8 +293,8 @@ fn lifetime(certificate: &Certificate) -> Duration {
     lifetime.try_into().unwrap_or(Duration::ZERO)
 }
 
-/// When the previous authorities are dropped.
+/// When the previous authorities are dropped, and what is said of them.
 fn end_of_previous(kept: &Material) -> Option<Timestamp> {
-    let last = kept.previous.iter().map(Certificate::not_after).max()?;
-    Some(kept.previous_until.map_or(last, |until| until.min(last)))
+    let last = kept.previous.iter().map(Certificate::not_after).max();
+    last.into_iter().chain(kept.previous_until).min()
 }

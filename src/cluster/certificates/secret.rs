@@ -119,8 +119,10 @@ impl Contents<'_> {
             Certificate::read_all(pem).map_err(|problem| format!("{PREVIOUS_CA_CERTIFICATES} {problem}"))
         });
         let previous = previous.and_then(|previous| noted(&mut problems, previous)).unwrap_or_default();
-        let until = self.time(PREVIOUS_CA_UNTIL, &mut problems);
-        let previous_until = (!previous.is_empty()).then_some(until).flatten();
+        let previous_until = self.time(PREVIOUS_CA_UNTIL, &mut problems);
+        if previous_until.is_some() && self.data(PREVIOUS_CA_CERTIFICATES).is_none() {
+            problems.push(format!("{PREVIOUS_CA_CERTIFICATES} is missing"));
+        }
         let request = self.annotation(ROTATE).and_then(|word| noted(&mut problems, request(word)));
         Ok(Material { current, leaf, next, previous, previous_until, request, problems })
     }
