@@ -108,23 +108,22 @@ pub(super) async fn read<'a>(body: &mut Body, limit: usize, room: &'a Room) -> R
     Ok(Arrived { bytes, held })
 }
 
-/// The uid of a review that is not looked at: reads on until it is there, or the beginning is over.
-pub(super) async fn uid(body: &mut Body, mut beginning: Vec<u8>) -> Option<String> {
-    // Looked for again only after as much again has arrived, whatever the size of the pieces.
+/// The uid of a review that is not looked at: reads on until it is found, or the beginning or the body is over. None
+/// says nothing of what arrived last, for that is looked at again only after as much again has arrived.
+pub(super) async fn uid(body: &mut Body, beginning: &mut Vec<u8>) -> Option<String> {
     let mut next = 1;
     loop {
         let is_over = beginning.len() >= BEGINNING;
         if is_over || beginning.len() >= next {
-            let uid = fail_open::uid(&beginning);
+            let uid = fail_open::uid(beginning);
             if is_over || uid.is_some() {
                 return uid;
             }
             next = beginning.len().saturating_mul(2);
         }
         match next_piece(body).await {
-            Ok(Some(piece)) => extend(&mut beginning, &piece),
-            Ok(None) => return fail_open::uid(&beginning),
-            Err(_) => return None,
+            Ok(Some(piece)) => extend(beginning, &piece),
+            Ok(None) | Err(_) => return None,
         }
     }
 }

@@ -112,13 +112,14 @@ impl Mutate {
     }
 
     /// There is no room for this review now: it is admitted as it is, which takes no more than the beginning of the body.
-    async fn admit_unseen(&self, body: &mut Body, beginning: Vec<u8>) -> Verdict {
+    async fn admit_unseen(&self, body: &mut Body, mut beginning: Vec<u8>) -> Verdict {
         let mut uid = None;
         let read = async {
-            uid = body::uid(body, beginning).await;
+            uid = body::uid(body, &mut beginning).await;
             body::discard(body).await;
         };
         self.in_time(read).await;
+        let uid = uid.or_else(|| fail_open::uid(&beginning));
         Verdict::Overloaded(uid.map(|uid| fail_open::answer(&uid, Some(OVERLOADED))))
     }
 

@@ -1,12 +1,23 @@
 //! Whatever clients do, the process stays within its bounds and goes on answering the others.
 
+use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
+use axum::body::Body;
+use axum::http::Request;
 use axum_server::accept::Accept;
+use futures_util::{StreamExt as _, stream};
+use rstest::rstest;
 use rustix::net::sockopt::tcp_user_timeout;
 use spark_swap::server::limits::{ConnectionCounts, LimitedAcceptor, Limits};
+use spark_swap::server::metrics::Metrics;
+use spark_swap::server::mutate::Mutate;
+use spark_swap::sizing::state::State;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, pause};
+use tower_service::Service as _;
 
 use crate::client::{Plain, Tls, client_config, head};
 use crate::harness::{Setup, review};
@@ -131,24 +142,34 @@ async fn a_review_too_many_whose_beginning_has_no_uid_is_503() {
     assert_eq!(server.metric(OVERLOADED).await.as_deref(), Some("5"));
 }
 
+#[rstest]
+#[case::of_a_pod(review("other", 0), 200)]
+#[case::nothing(Vec::new(), 503)]
+#[tokio::test(start_paused = true)]
+async fn a_review_too_many_is_told_in_time_even_if_it_never_ends(#[case] sent: Vec<u8>, #[case] status: u16) {
+    // Without a socket all that was sent has arrived before the clock moves.
+    let Setup { answer, limits, .. } = limited(|limits| limits.max_reviews = 0);
+    let state = Arc::new(ArcSwap::from_pointee(State::default()));
+    let mutate = Mutate::new(answer, state, None, Arc::new(Metrics::new()), limits);
+    // Byte by byte: the uid is found wherever the pieces end.
+    let pieces = stream::iter(sent).map(|byte| Ok::<_, io::Error>(vec![byte]));
+    let body = Body::from_stream(pieces.chain(stream::pending()));
+    let request = Request::post("/mutate").body(body).unwrap();
+    let answer = mutate.router(Arc::default()).call(request).await.unwrap();
+    assert_eq!(answer.status(), status);
+}
+
 #[tokio::test]
-async fn a_review_too_many_is_told_in_time_even_if_it_never_ends() {
-    for (sent, status) in [(review("other", 0), 200), (Vec::new(), 503)] {
-        let server = limited(|limits| limits.max_reviews = 1).start();
-        let mut slow = server.connect().await;
-        begin(&mut slow).await;
-        server.in_flight(1).await;
-        let mut other = server.connect().await;
-        other.send(head(1 << 20).as_bytes()).await;
-        // Byte by byte: the uid is found wherever the pieces end.
-        for byte in sent.chunks(1) {
-            other.send(byte).await;
-        }
-        pause();
-        assert_eq!(other.response().await.unwrap().status, status);
-        other.closed().await;
-        tokio::time::resume();
-    }
+async fn a_connection_ends_with_the_answer_to_a_review_too_many_that_never_ends() {
+    let server = limited(|limits| {
+        limits.max_reviews = 0;
+        limits.body_timeout = Duration::from_millis(1);
+    });
+    let server = server.start();
+    let mut other = server.connect().await;
+    other.send(head(1 << 20).as_bytes()).await;
+    assert_eq!(other.response().await.unwrap().status, 503);
+    other.closed().await;
 }
 
 #[tokio::test]
