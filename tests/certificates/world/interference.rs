@@ -21,6 +21,8 @@ impl World {
         let version = self.entries.len();
         let served = self.replicas.iter().filter_map(|replica| replica.held.as_ref()).chain(self.material());
         let leaves: Vec<_> = served.filter_map(|material| material.leaf.clone()).collect();
+        // Of it a certificate may be made before every API server trusts it again.
+        let is_ours = self.material().is_none_or(|material| bundle.contains(&material.current.certificate));
         let now = self.now;
         let mut leaves = leaves.iter().map(|leaf| &leaf.certificate);
         let is_trusted = leaves.all(|leaf| self.verifier.accepts(leaf, version, bundle, now));
@@ -28,7 +30,7 @@ impl World {
         let is_imminent = confirmed.is_some_and(|confirmed| {
             confirmed + self.policy.ca_propagation < self.now + CLOCKS_APART + SLOWEST_WATCH
         });
-        !is_trusted || is_imminent
+        !is_ours || !is_trusted || is_imminent
     }
 
     /// A GitOps tool that owns the caBundle takes over what we ask for.
