@@ -50,9 +50,14 @@ pub fn safety_net(site: &Site<'_>, sizes: &Sizes, bounds: BTreeSet<Bound>, grown
         reasons.extend(site.no_such_node());
         reasons.insert(Reason::NodesUnknown);
     }
+    let mut landing = fitting;
     if is_explicit(class) {
         reasons.extend(site.node_obstacles(request));
-    } else if !site.case.nodes.is_empty() && fitting.iter().all(|node| node.swap == 0) {
+        if class.nodes.only_with_swap {
+            landing = site.split(request, true).proven;
+        }
+    }
+    if !site.case.nodes.is_empty() && landing.iter().all(|node| node.swap == 0) {
         reasons.extend(site.no_such_node());
     }
     if !site.ranges_allow(request, limit) {
