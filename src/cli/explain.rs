@@ -5,6 +5,7 @@ pub mod before_after;
 pub mod cause;
 pub mod cluster_pods;
 pub mod in_cluster;
+pub mod never_asked;
 pub mod node_text;
 pub mod nodes;
 pub mod object;
@@ -180,6 +181,8 @@ fn show(input: &Input, state: &State, notes: &[String], output: Output) -> anyho
     for subject in &input.subjects {
         let request = review::read(&subject.review)?;
         let decision = decide(&request, state);
+        let never_asked = decision.plan.as_ref().and_then(|_| never_asked::note(&subject.namespace, state));
+        let subject = &subject.noting(never_asked);
         let pod = request.object.as_ref();
         let recorded = pod.and_then(recorded::plan_on);
         let recorded = recorded.as_ref();

@@ -16,6 +16,11 @@ pub struct LivePod {
 }
 
 impl LivePod {
+    /// It holds nothing of its node any more.
+    pub fn has_ended(&self) -> bool {
+        matches!(self.phase.as_deref(), Some("Succeeded" | "Failed"))
+    }
+
     /// `None` where the API server did not store the pod yet: then it has no uid.
     pub fn of(pod: &Value) -> Option<Self> {
         let text = |path: &str| {

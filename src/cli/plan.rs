@@ -11,6 +11,7 @@ pub mod report;
 pub mod svg_plot;
 pub mod terminal_plot;
 pub mod text;
+pub mod whole_pod;
 
 use std::io::{Read, Write};
 use std::path::PathBuf;
@@ -21,10 +22,12 @@ use serde_json::Value;
 
 use super::executor_pod::CORES;
 use super::files::{PUBLIC, write_atomically};
+use super::live_pod::LivePod;
 use super::node_flag::{self, NodeFlag};
 use super::pod_flags::{ConfFlag, PodFlags};
 use super::pod_input::{Input, Subject};
 use super::progress::Progress;
+use super::sentences::counted;
 use super::state_source::{KnownState, NODES_MANUAL, STATE_MANUAL, StateFlags};
 use super::{block_on, json, write_all, yaml};
 use crate::admission::spark_labels::MEMORY;
@@ -97,10 +100,11 @@ The first table has a line for each group of executors under each class:
   DECIDED BY  the bound that decided the plan, or the reason why there is none
 
 The second has a line for each kind of node, full of these executors and of nothing else:
-  BEFORE      executors by the requests that Spark wrote (cpu and all containers count)
+  BEFORE      executors by the requests that Spark wrote (cpu, all containers and the pod's overhead count)
   AFTER       executors by the planned request; - where they may not run
   FULL BY     what keeps the next executor out: memory, cpu or pods
-  DECLARED    the sum of what the executors may use by their declaration (T)
+  DECLARED    the sum of what the executors may use by their declaration (T), and what containers
+              beside them request
   RESERVED    the sum of the requests: never more than the node's memory
   PEAK SWAP   swap that is needed when all executors are at their peak at once
   GRANTED     swap that the kubelet hands out to them; never more than SWAP
@@ -190,7 +194,8 @@ impl PlanArgs {
             "no nodes to plan for: describe one with --node-memory and --node-swap, or give --state with Nodes in it{OR_CLUSTER}"
         );
         let subjects = match (described, cluster) {
-            (Some(described), _) => {
+            (Some(mut described), _) => {
+                known.notes.extend(pass_over_ended(&mut described));
                 known.notes.extend(described.is_empty().then(|| "The input holds no pods.".to_owned()));
                 described
             }
@@ -253,6 +258,15 @@ impl PlanArgs {
             (false, false) => Tried::Named(self.class.clone()),
         }
     }
+}
+
+/// As of the cluster's executors, those that hold nothing any more do not count.
+fn pass_over_ended(subjects: &mut Vec<Subject>) -> Option<String> {
+    let read = subjects.len();
+    subjects.retain(|subject| !subject.live.as_ref().is_some_and(LivePod::has_ended));
+    let ended = read.saturating_sub(subjects.len());
+    (ended > 0)
+        .then(|| format!("Passed over: {}.", counted(ended, "pod that has ended", "pods that have ended")))
 }
 
 /// Every plot in one image.

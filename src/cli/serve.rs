@@ -267,6 +267,9 @@ impl Serve {
         let flags = ClusterFlags { kubeconfig: self.kubeconfig.clone(), context: self.context.clone() };
         let Some(ServersCluster { config, own_namespace }) = flags.of_server().await.map_err(bad_input)?
         else {
+            if let Some(paths) = std::env::var_os("KUBECONFIG").filter(|paths| !paths.is_empty()) {
+                warn!(?paths, "watching no cluster: $KUBECONFIG names none");
+            }
             return Ok(None);
         };
         info!(server = %config.cluster_url, "watching a cluster");

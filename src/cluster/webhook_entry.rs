@@ -8,6 +8,9 @@ use k8s_openapi::api::admissionregistration::v1::{
 /// The name of the webhook configuration's entry: by it the webhook is known, whatever the configuration is called.
 pub const ENTRY: &str = "executors.spark-swap.io";
 
+/// Namespaces that the webhook is not asked about: what keeps the cluster up must not wait for it.
+pub const NEVER_ASKED: [&str; 2] = ["kube-system", "kube-node-lease"];
+
 /// Our entry, if the configuration has it.
 pub fn entry(configuration: &MutatingWebhookConfiguration) -> Option<&MutatingWebhook> {
     configuration.webhooks.iter().flatten().find(|entry| entry.name == ENTRY)

@@ -123,15 +123,27 @@ fn read_spec(spec: &mut Fields<'_>) -> Result<SwapClass, Listed> {
     })
 }
 
+/// As the API server takes it: a quantity in quotes, or a whole number.
+fn whole_or_quantity(value: &Value) -> Result<u64, String> {
+    let bytes = bytes(value)?;
+    if value.is_f64() {
+        return Err(format!(
+            "expected a whole number or a quantity such as 512Mi, found {}",
+            describe(value)
+        ));
+    }
+    Ok(bytes)
+}
+
 fn positive_bytes(value: &Value) -> Result<u64, String> {
-    match bytes(value)? {
+    match whole_or_quantity(value)? {
         0 => Err(format!("{} is not above 0", describe(value))),
         bytes => Ok(bytes),
     }
 }
 
 fn read_swap(swap: &mut Fields<'_>, via: Result<Backend, Listed>) -> Result<SwapBackend, Listed> {
-    let max_per_executor = swap.read("maxPerExecutor", |value| match bytes(value)? {
+    let max_per_executor = swap.read("maxPerExecutor", |value| match whole_or_quantity(value)? {
         bytes if bytes < PAGE => Err(format!("{} is less than a page of {PAGE} bytes", describe(value))),
         bytes => Ok(bytes),
     });
@@ -147,8 +159,12 @@ fn read_swap(swap: &mut Fields<'_>, via: Result<Backend, Listed>) -> Result<Swap
 
 fn read_nodes(nodes: &mut Fields<'_>, default: &ClassNodes) -> Result<ClassNodes, Listed> {
     let selector = nodes.map("selector", |key, value| {
-        check_label_key(key).map_err(|problem| format!("the key {problem}"))?;
-        text_with(check_label_value)(value).map(str::to_owned)
+        let value = text_with(check_label_value)(value);
+        match (check_label_key(key), value) {
+            (Ok(()), value) => value.map(str::to_owned),
+            (Err(problem), Ok(_)) => Err(format!("the key {problem}")),
+            (Err(problem), Err(of_value)) => Err(format!("the key {problem}, and {of_value}")),
+        }
     });
     let tolerations = nodes.list("tolerations", read_toleration);
     let only_with_swap = nodes.read_or("onlyWithSwap", default.only_with_swap, flag);

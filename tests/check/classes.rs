@@ -5,7 +5,7 @@ use spark_swap::cli::check::checks::{CheckId, Status};
 use spark_swap::cli::check::facts::Seen;
 use spark_swap::cluster::objects::Kind;
 
-use crate::installation::{add, assert_check, assert_left_out, bare, class, set_classes, working};
+use crate::installation::{add, assert_check, assert_left_out, bare, class, node, set_classes, working};
 
 #[test]
 fn without_classes_the_built_in_one_counts() {
@@ -52,6 +52,29 @@ fn a_class_that_needs_evidence_needs_a_node_that_it_selects() {
     );
     facts.unread_kinds.push(Kind::Node);
     assert_left_out(&facts, CheckId::ClassEvidence);
+}
+
+#[test]
+fn a_node_without_evidence_rules_out_classes_that_do_not_avoid_it() {
+    let mut facts = working();
+    let density = |nodes: serde_json::Value| json!({"strategy": "Density", "nodes": nodes});
+    set_classes(
+        &mut facts,
+        &[
+            class("anywhere", false, density(json!({}))),
+            class("careful", false, density(json!({"onlyWithSwap": true}))),
+            class("elsewhere", false, density(json!({"selector": {"pool": "spark"}}))),
+        ],
+    );
+    let mut tainted = node("tainted", json!({}));
+    tainted["spec"]["taints"] = json!([{"key": "dedicated", "effect": "NoSchedule"}]);
+    add(&mut facts, &tainted);
+    let in_pool = json!({"pool": "spark", "spark-swap.io/limited-swap-permille": "500"});
+    add(&mut facts, &node("in-pool", in_pool));
+    assert_check(&facts, CheckId::ClassEvidence, Status::Pass, "anywhere, careful, elsewhere");
+    add(&mut facts, &node("bare", json!({})));
+    let finding = "anywhere: nodes without spark-swap.io/limited-swap-permille of 100 or more: bare";
+    assert_check(&facts, CheckId::ClassEvidence, Status::Warn, finding);
 }
 
 #[test]

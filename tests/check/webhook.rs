@@ -70,6 +70,8 @@ fn several_configurations_and_entries_are_warned_of() {
 #[case::update_too(
     "/rules/0/operations", json!(["CREATE", "UPDATE"]), CheckId::WebhookRules, Status::Warn, "CREATE, UPDATE of pods"
 )]
+#[case::all_of_pods("/rules/0/resources", json!(["pods/*"]), CheckId::WebhookRules, Status::Warn, "CREATE of pods/*")]
+#[case::bindings("/rules/0/resources", json!(["pods/binding"]), CheckId::WebhookRules, Status::Fail, "no rule covers")]
 #[case::everything("/rules/0/operations", json!(["*"]), CheckId::WebhookRules, Status::Warn, "* of pods")]
 #[case::old_review("/admissionReviewVersions", json!(["v1beta1"]), CheckId::WebhookRules, Status::Fail, "lacks v1")]
 #[case::every_pod(
@@ -82,6 +84,10 @@ fn several_configurations_and_entries_are_warned_of() {
 #[case::a_trial(
     "/objectSelector", json!({"matchLabels": {"spark-role": "executor", "team": "x"}}), CheckId::WebhookRules,
     Status::Warn, "further labels are sent: team"
+)]
+#[case::opting_in_by_pods(
+    "/objectSelector", json!({"matchLabels": {"spark-role": "executor", "spark-swap.io/class": "batch"}}),
+    CheckId::WebhookRules, Status::Warn, "further labels are sent: spark-swap.io/class"
 )]
 #[case::pods_cannot_opt_out(
     "/objectSelector", json!({"matchLabels": {"spark-role": "executor"}}), CheckId::WebhookOptOut, Status::Warn,
@@ -142,7 +148,7 @@ fn webhooks_that_change_executors_after_ours_are_warned_of() {
     ]);
     assert_check(&facts, CheckId::WebhookOrder, Status::Pass, "");
     configurations(&mut facts).extend([
-        another("vpa-webhook-config", anything, "pods"),
+        another("vpa-webhook-config", anything, "pods/*"),
         another("the-operator", json!({"matchLabels": {"launched-by-operator": "true"}}), "pods"),
     ]);
     assert_check(&facts, CheckId::WebhookOrder, Status::Warn, "the-operator, vpa-webhook-config");

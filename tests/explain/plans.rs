@@ -1,7 +1,7 @@
 //! Golden texts of plans.
 
 use insta::assert_snapshot;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::command::{explain, explain_pod};
 use crate::pods::{class, class_yaml, executor, executor_with, state};
@@ -111,4 +111,19 @@ fn unswappable_memory_and_a_heap_that_is_touched_at_start() {
 fn unknown_heap() {
     let changes = [("/spec/containers/0/env/0", json!({"name": "_JAVA_OPTIONS", "value": "-Xmx7g"}))];
     assert_snapshot!(explain_pod(&executor_with(&changes), None, &NODE));
+}
+
+#[test]
+fn a_plan_that_nobody_will_ask_for_is_told() {
+    let opted_out = state(
+        "apiVersion: v1\nkind: Namespace\nmetadata: {name: etl, labels: {spark-swap.io/class: none}}\n",
+    );
+    let names_a_class = executor_with(&[("/metadata/labels/spark-swap.io~1class", json!("safety-net"))]);
+    let told = |pod: &Value, namespace: &str| {
+        explain_pod(pod, Some(&opted_out), &["-n", namespace])
+            .contains("the webhook is not asked about pods of")
+    };
+    assert!(told(&names_a_class, "etl"));
+    assert!(!told(&executor(), "etl"), "nothing would be done anyway");
+    assert!(told(&executor(), "kube-system") && !told(&executor(), "default"));
 }

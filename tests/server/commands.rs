@@ -310,6 +310,7 @@ fn the_roles_write_nothing_but_events_the_status_of_classes_the_ca_bundle_and_on
 #[rstest]
 #[case("https://localhost:8443", "https://localhost:8443/mutate")]
 #[case("https://localhost:8443/", "https://localhost:8443/mutate")]
+#[case("https://[2001:db8::7]:8443/", "https://[2001:db8::7]:8443/mutate")]
 #[case("https://192.0.2.7/mutate", "https://192.0.2.7/mutate")]
 #[case("https://proxy.example/swap/mutate", "https://proxy.example/swap/mutate")]
 fn a_url_gets_the_path_when_it_has_none(#[case] given: &str, #[case] url: &str) {
@@ -340,6 +341,7 @@ fn the_ca_bundle_holds_the_certificates_of_the_file_and_no_key() {
 #[case::user(&["--url", "https://me@a/"], "expected https://")]
 #[case::query(&["--url", "https://a/mutate?x=1"], "expected https://")]
 #[case::no_host(&["--url", "https:///mutate"], "expected https://")]
+#[case::no_port(&["--url", "https://a:99999/mutate"], "expected https://")]
 #[case::no_namespace(&["--service", "b"], "expected NAMESPACE/NAME")]
 #[case::port(&["--service", "a/b:0"], "expected NAMESPACE/NAME")]
 #[case::upper_case(&["--service", "A/b"], "expected NAMESPACE/NAME")]

@@ -90,6 +90,7 @@ fn every_field_arrives_where_it_belongs() {
 #[case(json!({"limit": true}), "spec.limit: true is not one of Tight, Loose")]
 #[case(json!({"minimumRequest": "0"}), "spec.minimumRequest: \"0\" is not above 0")]
 #[case(json!({"minimumRequest": "-1"}), "spec.minimumRequest: \"-1\" is negative")]
+#[case(json!({"minimumRequest": 1.5}), "spec.minimumRequest: expected a whole number or a quantity such as 512Mi, found 1.5")]
 #[case(json!({"minimumRequest": {}}), "spec.minimumRequest: expected a quantity such as 512Mi, found an object")]
 #[case(json!({"qosClass": "Guaranteed"}), "spec.qosClass: Guaranteed needs an explicit backend in spec.swap.via: CrioAnnotation or NriMemoryQos")]
 #[case(json!({"swap": {"maxPerExecutor": "1Gi"}}), "spec.swap.maxPerExecutor: only for explicit backends; remove it, or set spec.swap.via to CrioAnnotation or NriMemoryQos")]

@@ -222,7 +222,9 @@ impl CheckId {
                  template lacks the label, so no scale-up happens for executors that need it."
             }
             Self::Classes => "Fails, with every problem: an invalid class does not exist for executors.",
-            Self::ClassEvidence => "Warns of classes that need evidence which no node offers.",
+            Self::ClassEvidence => {
+                "Warns of classes that need evidence which no node offers, or which some node that they do not avoid lacks."
+            }
             Self::DefaultClass => "Warns of several; the lexically first one counts.",
             Self::ClassStatus => {
                 "Warns when the condition Ready is missing, for an older generation, or False: the webhook does not run, or may \

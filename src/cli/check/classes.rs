@@ -7,10 +7,13 @@ use serde_json::Value;
 
 use super::checks::{Check, CheckId};
 use super::facts::{Facts, Seen};
+use crate::admission::pod::Spec;
+use crate::admission::pod_placement::placement;
 use crate::cli::sentences::listed;
 use crate::cluster::objects::{Kind, Object};
 use crate::cluster::snapshot::class_object;
 use crate::sizing::class::SwapClass;
+use crate::sizing::nodes::Node;
 use crate::sizing::state::{CLASS_LABEL, OPT_OUT};
 
 /// The checks of the classes; none when they could not be read.
@@ -57,32 +60,35 @@ fn validity(problems: &[String], classes: &[SwapClass]) -> Check {
 }
 
 fn evidence(classes: &[SwapClass], facts: &Facts) -> Check {
-    let offers = |class: &SwapClass| {
-        let least = class.least_swap_percent().saturating_mul(10).max(1);
-        facts.parts.nodes.iter().any(|node| {
-            let is_selected =
-                class.nodes.selector.iter().all(|(key, value)| node.labels.get(key) == Some(value));
-            is_selected && node.promised_permille(class.swap.via) >= least
-        })
-    };
     let needing: Vec<&SwapClass> = classes.iter().filter(|class| class.needs_evidence()).collect();
-    let findings: Vec<String> = needing
-        .iter()
-        .filter(|class| !offers(class))
-        .map(|class| {
-            format!(
-                "{}: no node that it selects has {} of {} or more",
-                class.name,
-                class.swap.via.evidence_label(),
-                class.least_swap_percent().saturating_mul(10).max(1)
-            )
-        })
-        .collect();
-    let advice = "Executors of these classes stay as they are. Label nodes whose kubelet hands out swap (spark-swap nodes \
-                  --label), or lower nodes.minimumSwapPercent.";
+    let findings: Vec<String> =
+        needing.iter().filter_map(|class| missing_evidence(class, &facts.parts.nodes)).collect();
+    let advice = "Executors of these classes that may land there stay as they are. Label nodes whose kubelet hands out swap \
+                  (spark-swap nodes --label), lower nodes.minimumSwapPercent, or keep executors from the others with \
+                  nodes.onlyWithSwap: true.";
     let names: Vec<&str> = needing.iter().map(|class| class.name.as_str()).collect();
     let otherwise = if names.is_empty() { "no class needs it".to_owned() } else { listed(&names) };
     Check::warn_of(CheckId::ClassEvidence, &findings, advice, otherwise)
+}
+
+/// What keeps an executor that asks for no nodes of its own from being planned under the class.
+fn missing_evidence(class: &SwapClass, nodes: &[Node]) -> Option<String> {
+    let SwapClass { name, nodes: of_class, swap, .. } = class;
+    let least = class.least_swap_percent().saturating_mul(10).max(1);
+    let is_selected =
+        |node: &&Node| of_class.selector.iter().all(|(key, value)| node.labels.get(key) == Some(value));
+    let has_evidence = |node: &Node| node.promised_permille(swap.via) >= least;
+    let label = swap.via.evidence_label();
+    if !nodes.iter().filter(is_selected).any(has_evidence) {
+        return Some(format!("{name}: no node that it selects has {label} of {least} or more"));
+    }
+    let spec = Spec::default();
+    let placement = placement(&spec, of_class).ok().filter(|_| !of_class.only_with_swap)?;
+    let allowed = nodes.iter().filter(|node| placement.allows(&node.name, &node.labels, &node.taints));
+    let without: Vec<&str> =
+        allowed.filter(|node| !has_evidence(node)).map(|node| node.name.as_str()).collect();
+    (!without.is_empty())
+        .then(|| format!("{name}: nodes without {label} of {least} or more: {}", listed(&without)))
 }
 
 fn default_class(classes: &[SwapClass]) -> Check {

@@ -10,7 +10,7 @@ use kube::core::{Expression, Selector, SelectorExt};
 
 use super::checks::{Check, CheckId};
 use super::facts::{Facts, Seen};
-use crate::cluster::webhook_entry::ENTRY;
+use crate::cluster::webhook_entry::{ENTRY, NEVER_ASKED};
 use crate::sizing::state::{CLASS_LABEL, OPT_OUT};
 
 /// The label of a namespace that holds its name.
@@ -118,9 +118,8 @@ fn rules(entry: &MutatingWebhook) -> Check {
     let selector = entry.object_selector.as_ref();
     let executor = labels(&[(ROLE_LABEL, "executor")]);
     if !selects(selector, &executor) {
-        let further: Vec<&str> =
-            keys(selector).into_iter().filter(|key| ![ROLE_LABEL, CLASS_LABEL].contains(key)).collect();
-        if further.is_empty() {
+        let further = unmet(selector, &executor);
+        if further.is_empty() || further.contains(&ROLE_LABEL) {
             let message = "the objectSelector does not select the label spark-role=executor";
             return Check::fail(id, message, PRINT_AGAIN);
         }
@@ -153,8 +152,14 @@ pub fn covers(rule: &RuleWithOperations, operation: &str, resource: &str) -> boo
     has(&rule.api_groups, &["", "*"])
         && has(&rule.api_versions, &["v1", "*"])
         && has(&rule.operations, &[operation, "*"])
-        && has(&rule.resources, &[resource, "*", "*/*"])
+        && rule.resources.iter().flatten().any(|pattern| is_matched(pattern, resource))
         && rule.scope.as_deref().is_none_or(|scope| scope != "Cluster")
+}
+
+/// Mirrors `resource` of `k8s.io/apiserver/pkg/admission/plugin/webhook/predicates/rules/rules.go`.
+fn is_matched(pattern: &str, resource: &str) -> bool {
+    let (matched, subresource) = pattern.split_once('/').unwrap_or((pattern, ""));
+    [resource, "*"].contains(&matched) && ["", "*"].contains(&subresource)
 }
 
 fn opt_out(entry: &MutatingWebhook) -> Check {
@@ -188,7 +193,7 @@ fn rejects_opt_out(selector: Option<&LabelSelector>) -> bool {
 
 fn namespaces(entry: &MutatingWebhook, facts: &Facts) -> Check {
     let own = entry.client_config.service.as_ref().map(|service| service.namespace.as_str());
-    let never = ["kube-system", "kube-node-lease"].into_iter().chain(own);
+    let never = NEVER_ASKED.into_iter().chain(own);
     let selected: Vec<&str> = never.filter(|name| selects_namespace(entry, name, facts)).collect();
     if selected.is_empty() {
         return Check::pass(CheckId::WebhookNamespaces, "");
@@ -259,12 +264,14 @@ fn holds(requirement: &LabelSelectorRequirement, labels: &Labels) -> bool {
     Expression::try_from(requirement.clone()).is_ok_and(|expression| expression.matches(labels))
 }
 
-fn keys(selector: Option<&LabelSelector>) -> Vec<&str> {
+/// The keys for which the selector asks something else.
+fn unmet<'s>(selector: Option<&'s LabelSelector>, labels: &Labels) -> Vec<&'s str> {
     let Some(selector) = selector else { return Vec::new() };
-    let of_labels = selector.match_labels.iter().flatten().map(|(key, _)| key.as_str());
-    let of_expressions =
-        selector.match_expressions.iter().flatten().map(|expression| expression.key.as_str());
-    of_labels.chain(of_expressions).collect()
+    let of_labels = selector.match_labels.iter().flatten();
+    let of_labels = of_labels.filter(|(key, value)| labels.get(*key) != Some(value)).map(|(key, _)| key);
+    let of_expressions = selector.match_expressions.iter().flatten();
+    let of_expressions = of_expressions.filter(|requirement| !holds(requirement, labels));
+    of_labels.chain(of_expressions.map(|requirement| &requirement.key)).map(String::as_str).collect()
 }
 
 /// Labels of these pairs.

@@ -1,6 +1,7 @@
 //! Where the API server finds the webhook: the values of `--url`, `--service`, `--namespace` and `--name`.
 
 use clap::Args;
+use http::uri::Authority;
 
 use crate::cli::names;
 use crate::server::mutate;
@@ -39,7 +40,10 @@ impl Service {
 fn parse_url(text: &str) -> Result<String, String> {
     let expected = || "expected https://HOST[:PORT][/PATH]".to_owned();
     let rest = text.strip_prefix("https://").ok_or_else(expected)?;
-    if rest.is_empty() || rest.contains(['@', '?', '#', ' ']) {
+    let authority: Authority = rest.split('/').next().unwrap_or_default().parse().map_err(|_| expected())?;
+    let port = authority.as_str().strip_prefix(authority.host()).and_then(|rest| rest.strip_prefix(':'));
+    let is_port = |port: &str| port.parse::<u16>().is_ok_and(|port| port > 0);
+    if rest.contains(['@', '?', '#', ' ']) || port.is_some_and(|port| !is_port(port)) {
         return Err(expected());
     }
     match rest.split_once('/') {

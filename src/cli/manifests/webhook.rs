@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::target::{Service, Target};
 use crate::cli::Failure;
-use crate::cluster::webhook_entry::ENTRY;
+use crate::cluster::webhook_entry::{ENTRY, NEVER_ASKED};
 use crate::server::mutate;
 use crate::sizing::state::{CLASS_LABEL, OPT_OUT};
 
@@ -31,7 +31,8 @@ pub(super) fn configuration(
         client.insert("caBundle".to_owned(), Value::String(ca_bundle(path)?));
     }
     let opted_in = json!({"key": CLASS_LABEL, "operator": "NotIn", "values": [OPT_OUT]});
-    let never = ["kube-system", "kube-node-lease", own_namespace];
+    let [system, leases] = NEVER_ASKED;
+    let never = [system, leases, own_namespace];
     Ok(json!({
         "apiVersion": "admissionregistration.k8s.io/v1",
         "kind": "MutatingWebhookConfiguration",

@@ -6,9 +6,9 @@ use crate::vocabulary::vocabulary;
 /// What the scheduler reserves for a pod.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PodRequest {
-    /// Memory of all containers, bytes.
+    /// Memory, bytes.
     pub memory: u64,
-    /// cpu of all containers, thousandths of a core.
+    /// cpu, thousandths of a core.
     pub cpu_millis: u64,
 }
 

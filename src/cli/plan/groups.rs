@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::fit::PodRequest;
+use super::whole_pod::WholePod;
 use crate::admission::decision::{Decision, decide};
 use crate::admission::executor::{pod_resources, recognise};
 use crate::admission::pod::Spec;
@@ -33,6 +34,8 @@ pub struct Group {
     pub decision: Decision,
     /// cpu and memory of all containers, as received.
     pub resources: PodResources,
+    /// What the pod asks for besides.
+    pub whole: WholePod,
     /// Where it may run without any class.
     own_placement: Vec<u8>,
 }
@@ -60,14 +63,15 @@ impl Groups {
             let pod = review.pointer_mut("/request/object");
             let was_planned = pod.is_some_and(|pod| take_back_plan(pod, state));
             all.planned_before = all.planned_before.saturating_add(u64::from(was_planned));
+            let whole = review.pointer("/request/object").map(WholePod::of).unwrap_or_default();
             if classes.is_empty() {
-                all.add(Subject { review: review.to_string().into_bytes(), ..subject }, state)?;
+                all.add(Subject { review: review.to_string().into_bytes(), ..subject }, whole, state)?;
                 continue;
             }
             for class in classes {
                 name_class(&mut review, class);
                 let subject = Subject { review: review.to_string().into_bytes(), ..subject.clone() };
-                if !all.add(subject, state)? {
+                if !all.add(subject, whole.clone(), state)? {
                     break;
                 }
             }
@@ -77,7 +81,7 @@ impl Groups {
     }
 
     /// `false` where the pod is no executor, under any class.
-    fn add(&mut self, subject: Subject, state: &State) -> anyhow::Result<bool> {
+    fn add(&mut self, subject: Subject, whole: WholePod, state: &State) -> anyhow::Result<bool> {
         let request = review::read(&subject.review)?;
         let decision = decide(&request, state);
         let Some(spark) = request.object.as_ref().and_then(|pod| recognise(pod).ok()) else {
@@ -87,7 +91,7 @@ impl Groups {
         };
         let resources = pod_resources(&spark);
         let own_placement = own_placement(spark.spec);
-        let group = Group { subject, count: 1, decision, resources, own_placement };
+        let group = Group { subject, count: 1, decision, resources, whole, own_placement };
         match self.groups.iter_mut().find(|known| known.is_alike(&group)) {
             Some(known) => known.count = known.count.saturating_add(1),
             None => self.groups.push(group),
@@ -127,7 +131,7 @@ impl Group {
         self.with_request(self.plan().map_or_else(|| self.received_request(), |plan| plan.request.to))
     }
 
-    /// Memory that such a pod declares: its Spark container's T, and what the others request. Bytes.
+    /// Memory that such a pod declares: its Spark container's T, and what else is reserved for it. Bytes.
     pub fn declared(&self) -> u64 {
         let limit = self.resources.spark.memory_limit.and_then(Quantity::bytes);
         let total = self.plan().map(|plan| plan.total).or(limit).unwrap_or_else(|| self.received_request());
@@ -136,10 +140,10 @@ impl Group {
 
     /// What is reserved for such a pod with this request on its Spark container.
     pub fn with_request(&self, request: u64) -> PodRequest {
-        PodRequest {
+        self.whole.reserved(PodRequest {
             memory: self.resources.reserved_memory(request).unwrap_or(u64::MAX),
             cpu_millis: self.resources.reserved_cpu().and_then(millis).unwrap_or(0),
-        }
+        })
     }
 
     fn is_alike(&self, other: &Self) -> bool {
@@ -147,6 +151,7 @@ impl Group {
         self.decision.reason == other.decision.reason
             && self.decision.class_name == other.decision.class_name
             && self.resources == other.resources
+            && self.whole == other.whole
             && self.own_placement == other.own_placement
             // The same question to the state has the same answer.
             && (Arc::ptr_eq(shapes, of_other) || shapes == of_other)

@@ -95,6 +95,11 @@ fn about(entry: &Entry) -> Vec<String> {
         // How a conf was read. Of pods it is only told that spec.nodeName does not count, as it never does here.
         notes.extend(entry.group.subject.notes.iter().cloned());
     }
+    let further = &entry.group.whole.further;
+    if !further.is_empty() {
+        let names: Vec<&str> = further.iter().map(String::as_str).collect();
+        notes.push(format!("{} is not counted: where it runs out, fewer fit", names.join(", ")));
+    }
     notes.extend(entry.group.decision.warnings());
     let (Some(plan), Some(class)) = (entry.group.plan(), entry.group.class()) else {
         let reason = entry.group.decision.reason;

@@ -100,6 +100,31 @@ fn the_object_has_everything_in_bytes() {
 }
 
 #[test]
+fn what_a_pod_asks_for_as_a_whole_counts() {
+    let overhead = [("/spec/overhead", json!({"memory": "2Gi", "cpu": "250m"}))];
+    let whole = [("/spec/resources", json!({"requests": {"memory": "20Gi"}}))];
+    let gpu = [("/spec/containers/0/resources/limits/nvidia.com~1gpu", json!(1))];
+    let pods = list(&[running(1, &overhead), running(2, &whole), running(3, &gpu)]);
+    let report = plan_object(&pods, &class(DENSITY), &["--node", "memory=64Gi,swap=32Gi"]);
+    let rooms: Vec<&Value> =
+        report["executors"].as_array().unwrap().iter().map(|group| &group["room"]).collect();
+    // 64Gi of 9011Mi + 2Gi, of 6008Mi + 2Gi; of 20Gi; of 9011Mi and 6008Mi.
+    let expected = [(5, 8), (3, 3), (7, 10)].map(|(before, after)| json!({"before": before, "after": after}));
+    assert_eq!(rooms, expected.iter().collect::<Vec<_>>());
+    assert_eq!(report["executors"][0]["podCpuMillis"], 1250);
+    assert!(report["notes"].to_string().contains("#3: nvidia.com/gpu is not counted"), "{report}");
+}
+
+#[test]
+fn executors_that_have_ended_do_not_count() {
+    let ended = |phase: &str| running(1, &[("/status", json!({"phase": phase}))]);
+    let pods = list(&[ended("Succeeded"), ended("Failed"), ended("Running")]);
+    let report = plan_object(&pods, &class(DENSITY), &NODES);
+    assert_eq!(report["executors"][0]["pods"], 1);
+    assert!(report["notes"].to_string().contains("Passed over: 2 pods that have ended."), "{report}");
+}
+
+#[test]
 fn no_executors_are_no_plan() {
     assert_eq!(plan_pods(&list(&[]), &class(DENSITY), &NODES), "Notes\n  The input holds no pods.\n");
 }
