@@ -21,6 +21,7 @@ fn every_quantity_and_label_counts_alike() {
         agreement.check(json!({"minimumRequest": quantity}));
         agreement.check(json!({"swap": {"via": "NriMemoryQos", "maxPerExecutor": quantity}}));
     }
+    assert!(!agreement.check(json!({"minimumRequest": 1.5})), "neither takes a fraction without quotes");
     for key in KEYS.iter().chain(&BAD_KEYS).map(|key| json!(key)).chain(long_keys()) {
         agreement.check(json!({"nodes": {"selector": {key.as_str().unwrap(): ""}}}));
         agreement.check(json!({"nodes": {"tolerations": [{"key": key, "operator": "Exists"}]}}));
@@ -58,7 +59,7 @@ fn these_few_classes_do_not_count_alike() {
     for spec in [tolerations(65), labels(65)] {
         agreement.check_read_by_us_alone(spec);
     }
-    for quantity in [json!(1.5), json!("1e-100"), json!(format!("{}1Gi", "0".repeat(64)))] {
+    for quantity in [json!("1e-100"), json!(format!("{}1Gi", "0".repeat(64)))] {
         agreement.check_read_by_us_alone(json!({"minimumRequest": quantity}));
     }
     // The API server stores 70, which is read like any other.
