@@ -103,8 +103,8 @@ The second has a line for each kind of node, full of these executors and of noth
   BEFORE      executors by the requests that Spark wrote (cpu, all containers and the pod's overhead count)
   AFTER       executors by the planned request; - where they may not run
   FULL BY     what keeps the next executor out: memory, cpu or pods
-  DECLARED    the sum of what the executors may use by their declaration (T), and what containers
-              beside them request
+  DECLARED    the sum of what the executors may use by their declaration (T), and of what containers
+              beside them request and the pods' overhead
   RESERVED    the sum of the requests: never more than the node's memory
   PEAK SWAP   swap that is needed when all executors are at their peak at once
   GRANTED     swap that the kubelet hands out to them; never more than SWAP
@@ -195,8 +195,8 @@ impl PlanArgs {
         );
         let subjects = match (described, cluster) {
             (Some(mut described), _) => {
-                known.notes.extend(pass_over_ended(&mut described));
                 known.notes.extend(described.is_empty().then(|| "The input holds no pods.".to_owned()));
+                known.notes.extend(pass_over_ended(&mut described));
                 described
             }
             (None, Some(cluster)) => self.running_executors(&cluster, &mut known.notes).await?,

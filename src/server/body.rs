@@ -109,7 +109,7 @@ pub(super) async fn read<'a>(body: &mut Body, limit: usize, room: &'a Room) -> R
 }
 
 /// The uid of a review that is not looked at: reads on until it is found, or the beginning or the body is over. None
-/// says nothing of what arrived last, for that is looked at again only after as much again has arrived.
+/// leaves open what arrived last: until the beginning is over, it is looked at only after as much again has arrived.
 pub(super) async fn uid(body: &mut Body, beginning: &mut Vec<u8>) -> Option<String> {
     let mut next = 1;
     loop {

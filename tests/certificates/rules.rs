@@ -95,12 +95,30 @@ fn previous_authorities_that_the_secret_lost_come_back_from_memory() {
     let held = Held::Material(&promoted);
     assert_eq!(step(start(), &damaged, &held), "Restore");
     assert!(adopt(start(), &policy(), &usable(&damaged), &published(&promoted), &held).is_none());
-    assert_eq!(step(start(), &damaged, &nothing()), "Publish 1", "nobody remembers");
+    assert_eq!(step(start(), &damaged, &nothing()), "Restoring until 2030-01-01T00:01:00Z");
+    let adopted = |now| adopt(now, &policy(), &usable(&damaged), &published(&promoted), &nothing()).is_some();
+    assert!(!adopted(start()) && adopted(start() + minutes(1)));
+    assert_eq!(step(start() + minutes(1), &damaged, &nothing()), "Publish 1", "nobody remembers");
 
     let dropped = after(Change::DropPreviousCa, start(), &promoted);
     assert_eq!(step(start(), &dropped, &held), "Publish 1", "by a clock that is ahead, or by hand");
     let renewed = after(Change::RenewLeaf(Why::Due), start() + days(40), &damaged);
     assert_eq!(words(&plan(until, &renewed)), "DropPreviousCa", "nor is their time remembered for ever");
+}
+
+#[test]
+fn what_the_secret_did_not_lose_is_newer_than_what_is_remembered() {
+    let staged = after(Change::StageCa(Why::Requested), start(), &created(start()));
+    let promoted = after(Change::PromoteCa, start(), &staged);
+    let renewed = after(Change::RenewLeaf(Why::Requested), start(), &promoted);
+    let newer = after(Change::StageCa(Why::Requested), start(), &renewed);
+    let restored = |kept: &Material| {
+        carry_out(Change::Restore, start(), &policy(), &usable(kept), &Held::Material(&promoted)).unwrap()
+    };
+    assert_eq!(restored(&Material { previous: Vec::new(), ..newer.clone() }), newer);
+    assert_eq!(restored(&without_key(newer.clone())), newer);
+    let leafless = restored(&without_key(Material { leaf: None, ..newer.clone() }));
+    assert_eq!(leafless, Material { leaf: promoted.leaf.clone(), ..newer });
 }
 
 #[test]

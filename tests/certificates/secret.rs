@@ -105,6 +105,7 @@ fn without_an_authority_nothing_is_usable(
 #[case::next_without_key("next-ca.key", None, "next-ca.key is missing")]
 #[case::next_no_authority("next-ca.crt", Some("LEAF"), "next-ca.crt is no authority")]
 #[case::previous_lost("previous-ca.crt", None, "previous-ca.crt is missing")]
+#[case::previous_no_pem("previous-ca.crt", Some("x"), "previous-ca.crt holds no certificate")]
 #[case::previous_broken(
     "previous-ca.crt",
     Some("-----BEGIN CERTIFICATE-----\n!"),

@@ -85,6 +85,25 @@ proptest! {
     }
 }
 
+#[test]
+fn a_replica_that_is_cut_off_is_trusted_though_the_secret_forgets_its_authority() {
+    for seed in 0..10 {
+        let mut world = World::new(seed, policy(), 3, 2);
+        world.run_until(start() + days(1));
+        world.cut_off(0, days(3));
+        ask_for_an_authority(&mut world);
+        world.run_until(world.now + minutes(60));
+        // It starts anew while the Secret is damaged, and remembers nothing.
+        crash(&mut world, 1, Duration::from_secs(10));
+        world.patch_secret(&json!({"data": {"previous-ca.crt": null}}));
+        world.run_until(world.now + days(4));
+        world.settle();
+        world.assert_converged();
+        assert_eq!(world.counted.changes["Restore"], 1);
+        assert!(!world.material().unwrap().previous.is_empty(), "until the certificate that it signed ends");
+    }
+}
+
 /// The simulated world notices what it is there to notice.
 #[test]
 #[should_panic(expected = "API server")]

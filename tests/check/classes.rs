@@ -72,7 +72,10 @@ fn a_node_without_evidence_rules_out_classes_that_do_not_avoid_it() {
     let in_pool = json!({"pool": "spark", "spark-swap.io/limited-swap-permille": "500"});
     add(&mut facts, &node("in-pool", in_pool));
     assert_check(&facts, CheckId::ClassEvidence, Status::Pass, "anywhere, careful, elsewhere");
-    add(&mut facts, &node("bare", json!({})));
+    let mut bare = node("bare", json!({}));
+    // A cordon passes, so that it never rules out a node.
+    bare["spec"]["taints"] = json!([{"key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule"}]);
+    add(&mut facts, &bare);
     let finding = "anywhere: nodes without spark-swap.io/limited-swap-permille of 100 or more: bare";
     assert_check(&facts, CheckId::ClassEvidence, Status::Warn, finding);
 }

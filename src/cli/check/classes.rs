@@ -1,6 +1,7 @@
 //! SwapClasses: are they valid, has the webhook seen them, and do namespaces name ones that exist.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use kube::api::DynamicObject;
 use serde_json::Value;
@@ -13,7 +14,7 @@ use crate::cli::sentences::listed;
 use crate::cluster::objects::{Kind, Object};
 use crate::cluster::snapshot::class_object;
 use crate::sizing::class::SwapClass;
-use crate::sizing::nodes::Node;
+use crate::sizing::nodes::{Node, NodeIndex};
 use crate::sizing::state::{CLASS_LABEL, OPT_OUT};
 
 /// The checks of the classes; none when they could not be read.
@@ -61,10 +62,11 @@ fn validity(problems: &[String], classes: &[SwapClass]) -> Check {
 
 fn evidence(classes: &[SwapClass], facts: &Facts) -> Check {
     let needing: Vec<&SwapClass> = classes.iter().filter(|class| class.needs_evidence()).collect();
+    let nodes = NodeIndex::new(facts.parts.nodes.clone(), &facts.settings.transient_taints);
     let findings: Vec<String> =
-        needing.iter().filter_map(|class| missing_evidence(class, &facts.parts.nodes)).collect();
-    let advice = "Executors of these classes that may land there stay as they are. Label nodes whose kubelet hands out swap \
-                  (spark-swap nodes --label), lower nodes.minimumSwapPercent, or keep executors from the others with \
+        needing.iter().filter_map(|class| missing_evidence(class, nodes.nodes())).collect();
+    let advice = "Without it executors stay as they are. Label nodes whose kubelet hands out swap (spark-swap nodes --label), \
+                  lower nodes.minimumSwapPercent, or keep executors off the nodes that have none with \
                   nodes.onlyWithSwap: true.";
     let names: Vec<&str> = needing.iter().map(|class| class.name.as_str()).collect();
     let otherwise = if names.is_empty() { "no class needs it".to_owned() } else { listed(&names) };
@@ -72,12 +74,12 @@ fn evidence(classes: &[SwapClass], facts: &Facts) -> Check {
 }
 
 /// What keeps an executor that asks for no nodes of its own from being planned under the class.
-fn missing_evidence(class: &SwapClass, nodes: &[Node]) -> Option<String> {
+fn missing_evidence(class: &SwapClass, nodes: &[Arc<Node>]) -> Option<String> {
     let SwapClass { name, nodes: of_class, swap, .. } = class;
     let least = class.least_swap_percent().saturating_mul(10).max(1);
     let is_selected =
-        |node: &&Node| of_class.selector.iter().all(|(key, value)| node.labels.get(key) == Some(value));
-    let has_evidence = |node: &Node| node.promised_permille(swap.via) >= least;
+        |node: &&Arc<Node>| of_class.selector.iter().all(|(key, value)| node.labels.get(key) == Some(value));
+    let has_evidence = |node: &Arc<Node>| node.promised_permille(swap.via) >= least;
     let label = swap.via.evidence_label();
     if !nodes.iter().filter(is_selected).any(has_evidence) {
         return Some(format!("{name}: no node that it selects has {label} of {least} or more"));

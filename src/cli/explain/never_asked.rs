@@ -3,7 +3,8 @@
 use crate::cluster::webhook_entry::NEVER_ASKED;
 use crate::sizing::state::{CLASS_LABEL, OPT_OUT, State};
 
-/// Why nobody asks about the pods of a namespace, where the webhook is installed as `spark-swap manifests` prints it.
+/// Why nobody asks about the pods of a namespace, where the webhook is installed as `spark-swap manifests` prints it. Its
+/// own namespace, which is left out too, is not known here.
 pub fn note(namespace: &str, state: &State) -> Option<String> {
     let class = state.namespace(namespace).and_then(|facts| facts.class.as_deref());
     let cause = if class == Some(OPT_OUT) {

@@ -1,5 +1,8 @@
 //! Where the API server finds the webhook: the values of `--url`, `--service`, `--namespace` and `--name`.
 
+use std::net::Ipv6Addr;
+use std::num::NonZeroU16;
+
 use clap::Args;
 use http::uri::Authority;
 
@@ -41,14 +44,23 @@ fn parse_url(text: &str) -> Result<String, String> {
     let expected = || "expected https://HOST[:PORT][/PATH]".to_owned();
     let rest = text.strip_prefix("https://").ok_or_else(expected)?;
     let authority: Authority = rest.split('/').next().unwrap_or_default().parse().map_err(|_| expected())?;
-    let port = authority.as_str().strip_prefix(authority.host()).and_then(|rest| rest.strip_prefix(':'));
-    let is_port = |port: &str| port.parse::<u16>().is_ok_and(|port| port > 0);
-    if rest.contains(['@', '?', '#', ' ']) || port.is_some_and(|port| !is_port(port)) {
+    let host = authority.host();
+    let is_host = match host.strip_prefix('[') {
+        Some(address) => address.strip_suffix(']').is_some_and(|address| address.parse::<Ipv6Addr>().is_ok()),
+        None => !host.is_empty(),
+    };
+    let is_port = |port: &str| {
+        port.starts_with(|digit: char| digit.is_ascii_digit()) && port.parse::<NonZeroU16>().is_ok()
+    };
+    let is_end = |rest: &str| rest.is_empty() || rest.strip_prefix(':').is_some_and(is_port);
+    if !is_host
+        || !authority.as_str().strip_prefix(host).is_some_and(is_end)
+        || rest.contains(['?', '#', ' '])
+    {
         return Err(expected());
     }
     match rest.split_once('/') {
         None => Ok(format!("{text}{}", mutate::PATH)),
-        Some(("", _)) => Err(expected()),
         Some((_, "")) => Ok(format!("{}{}", text.trim_end_matches('/'), mutate::PATH)),
         Some(_) => Ok(text.to_owned()),
     }

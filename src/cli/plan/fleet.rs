@@ -41,7 +41,7 @@ pub struct Row {
 /// What one node carries when it is full of executors and nothing else. All sizes are bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Load {
-    /// Sum of T.
+    /// Sum of T and of what else is reserved for the pods.
     pub declared: u64,
     /// Sum of what the scheduler reserves.
     pub reserved: u64,

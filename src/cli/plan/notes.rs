@@ -98,7 +98,7 @@ fn about(entry: &Entry) -> Vec<String> {
     let further = &entry.group.whole.further;
     if !further.is_empty() {
         let names: Vec<&str> = further.iter().map(String::as_str).collect();
-        notes.push(format!("{} is not counted: where it runs out, fewer fit", names.join(", ")));
+        notes.push(format!("not counted, so that fewer may fit: {}", names.join(", ")));
     }
     notes.extend(entry.group.decision.warnings());
     let (Some(plan), Some(class)) = (entry.group.plan(), entry.group.class()) else {

@@ -17,7 +17,7 @@ pub struct WholePod {
     requests: Amounts,
     /// `spec.overhead`: what its RuntimeClass adds.
     overhead: Amounts,
-    /// Resources other than memory, cpu and ephemeral storage that its containers ask for, such as `nvidia.com/gpu`.
+    /// Resources that its containers ask for and nobody counts here, such as `nvidia.com/gpu`.
     pub further: BTreeSet<String>,
 }
 
@@ -27,7 +27,7 @@ struct Amounts {
     cpu_millis: Option<u64>,
 }
 
-const COUNTED: [&str; 3] = ["memory", "cpu", "ephemeral-storage"];
+const COUNTED: [&str; 2] = ["memory", "cpu"];
 
 impl WholePod {
     /// Of a pod as the API server has it. What cannot be read is not counted.
@@ -93,6 +93,6 @@ mod tests {
         let container = json!({"resources": {
             "requests": {"memory": "1", "cpu": "1", "ephemeral-storage": "1"}, "limits": {"nvidia.com/gpu": 1}}});
         let pod = WholePod::of(&json!({"spec": {"containers": [container, {}]}}));
-        assert_eq!(pod.further.into_iter().collect::<Vec<_>>(), ["nvidia.com/gpu"]);
+        assert_eq!(pod.further.into_iter().collect::<Vec<_>>(), ["ephemeral-storage", "nvidia.com/gpu"]);
     }
 }

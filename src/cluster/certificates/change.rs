@@ -24,9 +24,12 @@ pub fn carry_out(
     match change {
         Change::Create => return maker.create(),
         Change::Restore => {
-            return match held {
-                Held::Material(held) => Ok(Material { problems: Vec::new(), ..(*held).clone() }),
-                Held::Nothing { .. } => Err(CarryOutError::OutOfPlace(change)),
+            return match (held, kept) {
+                (Held::Nothing { .. }, _) => Err(CarryOutError::OutOfPlace(change)),
+                (Held::Material(held), Kept::Usable(kept)) if kept.is_of_authority_of(held) => {
+                    Ok(repaired(kept, held))
+                }
+                (Held::Material(held), _) => Ok(Material { problems: Vec::new(), ..(*held).clone() }),
             };
         }
         _ => {}
@@ -77,6 +80,17 @@ pub enum CarryOutError {
     /// What was made cannot be read; a bug.
     #[error("the certificate that was made {0}")]
     Made(String),
+}
+
+/// What the Secret holds, with what it lost of the same authority: what it says is newer than what is remembered.
+fn repaired(kept: &Material, held: &Material) -> Material {
+    let mut material = Material { problems: Vec::new(), ..kept.clone() };
+    material.current.key = material.current.key.or_else(|| held.current.key.clone());
+    material.leaf = material.leaf.or_else(|| held.leaf.clone());
+    if kept.lacks_previous() {
+        material.previous.clone_from(&held.previous);
+    }
+    material
 }
 
 struct Maker<'a> {

@@ -99,6 +99,16 @@ impl Material {
         self.leaf.as_ref().filter(|leaf| is_valid && leaf.certificate.is_valid_at(now))
     }
 
+    /// Both have the same authority in force.
+    pub(super) fn is_of_authority_of(&self, other: &Self) -> bool {
+        self.current.certificate == other.current.certificate
+    }
+
+    /// It says until when previous authorities stay, and there are none: they were lost, for both are dropped together.
+    pub(super) fn lacks_previous(&self) -> bool {
+        self.previous.is_empty() && self.previous_until.is_some()
+    }
+
     /// The authority is one of these.
     pub(super) fn knows(&self, authority: &Certificate) -> bool {
         self.bundle().contains(authority)

@@ -117,7 +117,7 @@ impl Situation<'_> {
         (*since..until).contains(&self.now).then_some(until)
     }
 
-    /// API servers may trust somebody, but none of these.
+    /// API servers may trust somebody, but none of these; or also others, and these are not all there were.
     fn others_may_be_trusted(&self, kept: Option<&Material>) -> bool {
         let bundle = match self.published {
             Published::Unknown => return true,
@@ -125,15 +125,21 @@ impl Situation<'_> {
             Published::Found(bundle) => bundle,
         };
         let trusted = || bundle.certificates().iter().filter(|authority| authority.is_valid_at(self.now));
-        let ours = |authority| kept.is_some_and(|kept| kept.knows(authority));
-        trusted().next().is_some() && !trusted().any(ours)
+        let ours = |authority: &Certificate| kept.is_some_and(|kept| kept.knows(authority));
+        let is_ours = if kept.is_some_and(|kept| self.is_previous_lost(kept)) {
+            trusted().all(ours)
+        } else {
+            trusted().any(ours)
+        };
+        trusted().next().is_some() && !is_ours
     }
 
     /// What this replica serves is trusted, and what the Secret holds is not or cannot go on.
     fn is_better_held(&self, kept: &Material) -> bool {
         let Some(held) = self.serving().filter(|held| held.current.key.is_some()) else { return false };
-        if held.current.certificate == kept.current.certificate {
-            return kept.current.key.is_none() || self.is_previous_lost(kept, held);
+        if kept.is_of_authority_of(held) {
+            let remembers = held.previous.iter().any(|authority| authority.not_after() > self.now);
+            return kept.current.key.is_none() || (self.is_previous_lost(kept) && remembers);
         }
         // An authority that follows from ours by a rotation knows ours: that is no loss but progress.
         if kept.knows(&held.current.certificate) {
@@ -143,11 +149,10 @@ impl Situation<'_> {
             || (self.is_published(&held.current.certificate) && !self.is_published(&kept.current.certificate))
     }
 
-    /// The Secret lost the previous authorities but not their time. A replica that does not reach the API server may
+    /// The Secret lost the previous authorities before their time. A replica that does not reach the API server may
     /// still serve what they signed.
-    fn is_previous_lost(&self, kept: &Material, held: &Material) -> bool {
-        let is_early = kept.previous_until.is_some_and(|until| until > self.now);
-        is_early && kept.previous.is_empty() && !held.previous.is_empty()
+    fn is_previous_lost(&self, kept: &Material) -> bool {
+        kept.lacks_previous() && kept.previous_until.is_some_and(|until| until > self.now)
     }
 
     fn is_published(&self, authority: &Certificate) -> bool {
@@ -293,7 +298,7 @@ fn lifetime(certificate: &Certificate) -> Duration {
     lifetime.try_into().unwrap_or(Duration::ZERO)
 }
 
-/// When the previous authorities are dropped, and what is said of them.
+/// When the previous authorities are dropped; where they were lost, the time that is left of them.
 fn end_of_previous(kept: &Material) -> Option<Timestamp> {
     let last = kept.previous.iter().map(Certificate::not_after).max();
     last.into_iter().chain(kept.previous_until).min()

@@ -115,14 +115,15 @@ impl Contents<'_> {
         let leaf = noted(&mut problems, self.leaf(&current.certificate));
         let next = self.data(NEXT_CA_CERTIFICATE).map(|_| self.next(&mut problems));
         let next = next.and_then(|next| noted(&mut problems, next));
-        let previous = self.data(PREVIOUS_CA_CERTIFICATES).map(|pem| {
-            Certificate::read_all(pem).map_err(|problem| format!("{PREVIOUS_CA_CERTIFICATES} {problem}"))
-        });
-        let previous = previous.and_then(|previous| noted(&mut problems, previous)).unwrap_or_default();
         let previous_until = self.time(PREVIOUS_CA_UNTIL, &mut problems);
-        if previous_until.is_some() && self.data(PREVIOUS_CA_CERTIFICATES).is_none() {
-            problems.push(format!("{PREVIOUS_CA_CERTIFICATES} is missing"));
-        }
+        let previous = match (self.data(PREVIOUS_CA_CERTIFICATES), previous_until) {
+            (None, None) => Vec::new(),
+            (None, Some(_)) => {
+                problems.push(format!("{PREVIOUS_CA_CERTIFICATES} is missing"));
+                Vec::new()
+            }
+            (Some(pem), _) => noted(&mut problems, previous(pem)).unwrap_or_default(),
+        };
         let request = self.annotation(ROTATE).and_then(|word| noted(&mut problems, request(word)));
         Ok(Material { current, leaf, next, previous, previous_until, request, problems })
     }
@@ -169,6 +170,15 @@ impl Contents<'_> {
 
     fn annotation(&self, name: &str) -> Option<&str> {
         self.secret.metadata.annotations.as_ref()?.get(name).map(String::as_str)
+    }
+}
+
+fn previous(pem: &[u8]) -> Result<Vec<Certificate>, String> {
+    match Certificate::read_all(pem) {
+        Ok(certificates) if certificates.is_empty() => {
+            Err(format!("{PREVIOUS_CA_CERTIFICATES} holds no certificate"))
+        }
+        read => read.map_err(|problem| format!("{PREVIOUS_CA_CERTIFICATES} {problem}")),
     }
 }
 

@@ -112,7 +112,10 @@ fn what_a_pod_asks_for_as_a_whole_counts() {
     let expected = [(5, 8), (3, 3), (7, 10)].map(|(before, after)| json!({"before": before, "after": after}));
     assert_eq!(rooms, expected.iter().collect::<Vec<_>>());
     assert_eq!(report["executors"][0]["podCpuMillis"], 1250);
-    assert!(report["notes"].to_string().contains("#3: nvidia.com/gpu is not counted"), "{report}");
+    assert!(
+        report["notes"].to_string().contains("#3: not counted, so that fewer may fit: nvidia.com/gpu"),
+        "{report}"
+    );
 }
 
 #[test]
