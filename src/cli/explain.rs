@@ -182,7 +182,7 @@ fn show(input: &Input, state: &State, notes: &[String], output: Output) -> anyho
         let request = review::read(&subject.review)?;
         let decision = decide(&request, state);
         let never_asked = decision.plan.as_ref().and_then(|_| never_asked::note(&subject.namespace, state));
-        let subject = &subject.noting(never_asked);
+        let notes = &[notes, never_asked.as_slice()].concat();
         let pod = request.object.as_ref();
         let recorded = pod.and_then(recorded::plan_on);
         let recorded = recorded.as_ref();

@@ -15,12 +15,12 @@ pub struct LivePod {
     pub node: Option<String>,
 }
 
-impl LivePod {
-    /// It holds nothing of its node any more.
-    pub fn has_ended(&self) -> bool {
-        matches!(self.phase.as_deref(), Some("Succeeded" | "Failed"))
-    }
+/// In this `status.phase` a pod holds nothing of its node any more.
+pub fn has_ended(phase: Option<&str>) -> bool {
+    matches!(phase, Some("Succeeded" | "Failed"))
+}
 
+impl LivePod {
     /// `None` where the API server did not store the pod yet: then it has no uid.
     pub fn of(pod: &Value) -> Option<Self> {
         let text = |path: &str| {

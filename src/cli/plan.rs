@@ -22,7 +22,7 @@ use serde_json::Value;
 
 use super::executor_pod::CORES;
 use super::files::{PUBLIC, write_atomically};
-use super::live_pod::LivePod;
+use super::live_pod::has_ended;
 use super::node_flag::{self, NodeFlag};
 use super::pod_flags::{ConfFlag, PodFlags};
 use super::pod_input::{Input, Subject};
@@ -263,7 +263,7 @@ impl PlanArgs {
 /// As of the cluster's executors, those that hold nothing any more do not count.
 fn pass_over_ended(subjects: &mut Vec<Subject>) -> Option<String> {
     let read = subjects.len();
-    subjects.retain(|subject| !subject.live.as_ref().is_some_and(LivePod::has_ended));
+    subjects.retain(|subject| !has_ended(subject.live.as_ref().and_then(|live| live.phase.as_deref())));
     let ended = read.saturating_sub(subjects.len());
     (ended > 0)
         .then(|| format!("Passed over: {}.", counted(ended, "pod that has ended", "pods that have ended")))

@@ -1,7 +1,6 @@
 //! The pods that a command is about: out of files, and the executor pod of a Spark conf. Each becomes the review that the
 //! API server would send.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
@@ -33,17 +32,6 @@ pub struct Subject {
     pub memory: Option<ExecutorMemory>,
     /// What somebody should know about how it was read.
     pub notes: Vec<String>,
-}
-
-impl Subject {
-    /// The same with one more note, if there is one.
-    pub fn noting(&self, note: Option<String>) -> Cow<'_, Self> {
-        let mut subject = Cow::Borrowed(self);
-        if let Some(note) = note {
-            subject.to_mut().notes.push(note);
-        }
-        subject
-    }
 }
 
 /// All pods to decide about.

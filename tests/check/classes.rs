@@ -31,7 +31,6 @@ fn every_problem_of_a_class_is_listed() {
 #[test]
 fn a_class_that_needs_evidence_needs_a_node_that_it_selects() {
     let mut facts = working();
-    let density = |nodes: serde_json::Value| json!({"strategy": "Density", "nodes": nodes});
     set_classes(
         &mut facts,
         &[
@@ -57,7 +56,6 @@ fn a_class_that_needs_evidence_needs_a_node_that_it_selects() {
 #[test]
 fn a_node_without_evidence_rules_out_classes_that_do_not_avoid_it() {
     let mut facts = working();
-    let density = |nodes: serde_json::Value| json!({"strategy": "Density", "nodes": nodes});
     set_classes(
         &mut facts,
         &[
@@ -127,4 +125,8 @@ fn a_namespace_that_names_an_unknown_class_is_warned_of() {
     assert_check(&facts, CheckId::NamespaceClasses, Status::Warn, "\"\": odd\n\"nightly\": etl, etl-2");
     facts.unread_kinds.push(Kind::Namespace);
     assert_left_out(&facts, CheckId::NamespaceClasses);
+}
+
+fn density(nodes: serde_json::Value) -> serde_json::Value {
+    json!({"strategy": "Density", "nodes": nodes})
 }

@@ -7,6 +7,7 @@ use crate::admission::executor::{is_critical, pod_resources, recognise};
 use crate::admission::pod::Pod;
 use crate::admission::swap_annotation;
 use crate::admission::text::Text;
+use crate::cli::live_pod::has_ended;
 use crate::sizing::class::Backend;
 use crate::sizing::kubelet::{QosClass, floor_to_page, granted_swap, is_swap_eligible, qos_class};
 use crate::sizing::nodes::Node;
@@ -30,7 +31,7 @@ impl RunningExecutor {
     /// Reads a pod; `None` where it is no executor, has ended, or is on no node yet.
     pub fn read(pod: &Value) -> Option<Self> {
         let status = |field: &str| pod.get("status")?.get(field)?.as_str();
-        if matches!(status("phase"), Some("Succeeded" | "Failed")) {
+        if has_ended(status("phase")) {
             return None;
         }
         let qos = QosClass::ALL.iter().copied().find(|class| status("qosClass") == Some(class.as_str()));

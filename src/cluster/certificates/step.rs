@@ -40,7 +40,8 @@ pub enum Wait {
 pub enum Change {
     /// A new authority and a server certificate of it, used at once: there is nothing to lose.
     Create,
-    /// Write back what this replica serves.
+    /// Write back what the Secret lost and this replica remembers: all of it, or the parts that are missing beside the
+    /// authority in force.
     Restore,
     /// A new server certificate of the authority in force.
     RenewLeaf(Why),
@@ -77,7 +78,7 @@ impl fmt::Display for Change {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = match self {
             Self::Create => "make an authority and a certificate",
-            Self::Restore => "write back the certificate that is served",
+            Self::Restore => "write back what the Secret lost",
             Self::RenewLeaf(why) => return write!(formatter, "renew the certificate: {why}"),
             Self::StageCa(why) => return write!(formatter, "stage a new authority: {why}"),
             Self::Confirm => "record that the new authority is published",
